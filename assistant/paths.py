@@ -1,0 +1,88 @@
+"""Where files live. Knows directories and file modes, never what is inside a file.
+
+Everything the person owns is in one data directory, created 0700; every file in it is 0600.
+"""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+APP_NAME = "assistant"
+DATA_DIR_VARIABLE = "ASSISTANT_DATA_DIR"
+
+
+@dataclass(frozen=True, slots=True)
+class Paths:
+    """The layout of one data directory. Creating a `Paths` touches nothing on disk."""
+
+    data_dir: Path
+
+    @property
+    def database(self) -> Path:
+        return self.data_dir / "memory.db"
+
+    @property
+    def config_file(self) -> Path:
+        return self.data_dir / "config.toml"
+
+    @property
+    def models_dir(self) -> Path:
+        """`<models_dir>/<catalogue id>/<file>` for each installed file."""
+        return self.data_dir / "models"
+
+    @property
+    def states_dir(self) -> Path:
+        """Saved KV states, one file per conversation and model. A cache: safe to delete."""
+        return self.data_dir / "states"
+
+    @property
+    def index_dir(self) -> Path:
+        """Recall index cache. Safe to delete: it is rebuilt from the database."""
+        return self.data_dir / "index"
+
+    @property
+    def backups_dir(self) -> Path:
+        return self.data_dir / "backups"
+
+    @property
+    def log_file(self) -> Path:
+        return self.data_dir / "assistant.log"
+
+    @property
+    def prompt_history(self) -> Path:
+        return self.data_dir / "prompt_history"
+
+    def create(self) -> None:
+        """Make the data directory and its folders, 0700.
+
+        Raises OSError where the disk refuses; the command line turns that into one line.
+        """
+        self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in (self.models_dir, self.states_dir, self.index_dir, self.backups_dir):
+            folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def find_paths(data_dir: Path | None = None) -> Paths:
+    """The data directory: the argument, else ASSISTANT_DATA_DIR, else the platform's own place."""
+    if data_dir is None and (named := os.environ.get(DATA_DIR_VARIABLE)):
+        data_dir = Path(named)
+    if data_dir is None:
+        from platformdirs import user_data_path
+
+        data_dir = user_data_path(APP_NAME, appauthor=False)
+    return Paths(data_dir.expanduser().absolute())
+
+
+def resource(name: str) -> Path:
+    """A file that ships with the package, as "models/catalogue.toml".
+
+    A wheel carries `models/` inside the package; a checkout has it beside the package.
+    """
+    package = Path(__file__).parent
+    inside = package / name
+    return inside if inside.exists() else package.parent / name
+
+
+def open_private(path: Path, flags: int) -> int:
+    """`os.open` with mode 0600, for `open(..., opener=open_private)`."""
+    return os.open(path, flags, 0o600)
