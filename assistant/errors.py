@@ -27,13 +27,15 @@ Knows nothing of any library: foreign errors are translated where they are caugh
     ├── EmbeddingError              1
     └── NetworkRefused              1
 
-SIGINT ends in 130 and SIGTERM in 143; neither is an error of the program, so neither has a class.
+SIGINT ends in 130, a closed pipe quietly in 141 and SIGTERM in 143; none is an error of the
+program, so none has a class.
 """
 
 from typing import ClassVar, Final
 
 EXIT_OK: Final = 0
 EXIT_SIGINT: Final = 130
+EXIT_SIGPIPE: Final = 141
 EXIT_SIGTERM: Final = 143
 
 
