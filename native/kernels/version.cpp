@@ -1,1 +1,0 @@
-extern "C" __attribute__((visibility("default"))) int assistant_abi_version(void) { return 1; }
