@@ -42,6 +42,7 @@ class EncodedText:
     resolved_text: str
     vector: FloatArray | None  # (dimension,); None when no embedder could be had
     passages: tuple[Passage, ...] = ()  # of `resolved_text`; empty when it fits one vector
+    context_vector: FloatArray | None = None  # of the message before it and this one together
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,316 @@
+"""What was said, word for word: conversations, turns and messages, and their recallable rows.
+
+Every function takes the connection of a running transaction (`Store.write`) or a `Store` to read
+from. Knows no ranking and no model; vectors come with the text, made by whoever called.
+"""
+
+import json
+import sqlite3
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any, Final
+
+from assistant.errors import NotFound
+from assistant.memory.schema import Store, from_text, to_text
+from assistant.native import quantise_int8
+from assistant.records import (
+    Conversation,
+    EncodedText,
+    FloatArray,
+    Kind,
+    Message,
+    Recall,
+    RecalledMemory,
+    Role,
+    Turn,
+)
+
+TITLE_CHARACTERS: Final = 60
+TEXT_VIEW: Final = 0  # the vector of the text alone
+CONTEXT_VIEW: Final = 1  # the vector of the text after the message before it
+POST_THINK: Final = "post_think"
+
+
+def valid(text: str) -> str:
+    """`text` as UTF-8 can hold it: a lone surrogate becomes "?", everything else stays."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def insert_conversation(
+    connection: sqlite3.Connection, title: str, now: datetime, source: str | None = None
+) -> int:
+    at = to_text(now)
+    cursor = connection.execute(
+        "INSERT INTO conversations (title, created, last_used, source) VALUES (?, ?, ?, ?)",
+        (valid(title), at, at, source),
+    )
+    return _id(cursor)
+
+
+def insert_turn(connection: sqlite3.Connection, conversation_id: int, now: datetime) -> int:
+    """The next turn of a conversation. Raises NotFound where there is no such conversation."""
+    at = to_text(now)
+    touched = connection.execute(
+        "UPDATE conversations SET last_used = max(last_used, ?) WHERE id = ?", (at, conversation_id)
+    )
+    if touched.rowcount == 0:
+        raise NotFound(
+            f"There is no conversation {conversation_id}.", "Run `assistant chats list`."
+        )
+    cursor = connection.execute(
+        "INSERT INTO turns (conversation_id, number, created) VALUES "
+        "(?1, (SELECT coalesce(max(number), 0) + 1 FROM turns WHERE conversation_id = ?1), ?2)",
+        (conversation_id, at),
+    )
+    return _id(cursor)
+
+
+def insert_message(
+    connection: sqlite3.Connection,
+    encoded: EncodedText,
+    now: datetime,
+    *,
+    turn_id: int,
+    role: Role,
+    embedder: int | None,
+    speaker: str | None = None,
+    partial: bool = False,
+    model: str = "",
+    source: str | None = None,
+) -> int:
+    """One message with everything recall needs of it: its memory, passages, words, vectors.
+
+    `embedder` is the row of `embedders` that made the vectors. A message with passages is found by
+    them; its own memory stays out of the index. Returns the message's id.
+    """
+    text, resolved = valid(encoded.text), valid(encoded.resolved_text)
+    at = to_text(now)
+    cursor = connection.execute(
+        "INSERT INTO messages (conversation_id, turn_id, role, speaker, text, resolved_text,"
+        " created, partial, model, source)"
+        " SELECT conversation_id, id, ?, ?, ?, ?, ?, ?, ?, ? FROM turns WHERE id = ?",
+        (
+            role,
+            speaker,
+            text,
+            resolved if resolved != text else None,
+            at,
+            int(partial),
+            model or None,
+            source,
+            turn_id,
+        ),
+    )
+    message_id = _id(cursor)
+    shared = (role, speaker, turn_id, message_id, at)
+    spans = encoded.passages
+    memory_id = _insert_recallable(connection, "message", resolved, shared, searchable=not spans)
+    if not spans:
+        insert_vector(connection, memory_id, embedder, encoded.vector)
+        insert_vector(connection, memory_id, embedder, encoded.context_vector, CONTEXT_VIEW)
+    for passage in spans:
+        span = (passage.start, passage.end)
+        part = resolved[passage.start : passage.end]
+        memory_id = _insert_recallable(connection, "passage", part, shared, span=span)
+        insert_vector(connection, memory_id, embedder, passage.vector)
+    return message_id
+
+
+def _insert_recallable(
+    connection: sqlite3.Connection,
+    kind: Kind,
+    text: str,
+    shared: tuple[Role, str | None, int, int, str],
+    *,
+    searchable: bool = True,
+    span: tuple[int | None, int | None] = (None, None),
+) -> int:
+    cursor = connection.execute(
+        "INSERT INTO memories (kind, text, searchable, role, speaker, turn_id, message_id, created,"
+        " span_start, span_end, conversation_id)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+        " (SELECT conversation_id FROM turns WHERE id = ?6))",
+        (kind, text, int(searchable), *shared, *span),
+    )
+    return _id(cursor)
+
+
+def insert_vector(
+    connection: sqlite3.Connection,
+    memory_id: int,
+    embedder: int | None,
+    vector: FloatArray | None,  # (dimension,)
+    view: int = TEXT_VIEW,
+) -> None:
+    """Store one vector as int8 codes and a scale; nothing where there is none."""
+    if vector is None or embedder is None:
+        return
+    codes, scales = quantise_int8(vector)
+    connection.execute(
+        "INSERT OR REPLACE INTO vectors (memory_id, embedder_id, view, codes, scale)"
+        " VALUES (?, ?, ?, ?, ?)",
+        (memory_id, embedder, view, codes.tobytes(), float(scales[0])),
+    )
+
+
+def embedder_row(connection: sqlite3.Connection, sha256: str, dimension: int) -> int:
+    """The row of `embedders` for a model file, made where it is new."""
+    connection.execute(
+        "INSERT OR IGNORE INTO embedders (sha256, dimension) VALUES (?, ?)", (sha256, dimension)
+    )
+    row = connection.execute("SELECT id FROM embedders WHERE sha256 = ?", (sha256,)).fetchone()
+    return int(row[0])
+
+
+def title_of(text: str) -> str:
+    """A conversation's first title: the beginning of its first message, cut between words."""
+    line = " ".join(text.split())
+    if len(line) <= TITLE_CHARACTERS:
+        return line
+    return line[:TITLE_CHARACTERS].rsplit(" ", 1)[0].rstrip(",;:.") + "\u2026"
+
+
+def finish_turn(
+    connection: sqlite3.Connection, turn: Turn, recall: Recall, now: datetime, prompt: str
+) -> None:
+    """Mark the turn finished, keep what it recalled, and queue its post-think job."""
+    connection.execute(
+        "UPDATE turns SET finished = ?, prompt = ? WHERE id = ?",
+        (to_text(now), prompt or None, turn.id),
+    )
+    insert_recalls(connection, turn.id, recall)
+    connection.execute(
+        "INSERT OR IGNORE INTO jobs (kind, turn_id, created) VALUES (?, ?, ?)",
+        (POST_THINK, turn.id, to_text(now)),
+    )
+
+
+def insert_recalls(connection: sqlite3.Connection, turn_id: int, recall: Recall) -> None:
+    """What the turn recalled, with each signal; a memory erased meanwhile is left out."""
+    ranked = [*recall.memories, *recall.near_misses]
+    given = len(recall.memories)
+    for rank, memory in enumerate(ranked, start=1):
+        signals = {name: round(value, 4) for name, value in memory.signals.items()}
+        connection.execute(
+            "INSERT OR REPLACE INTO recalls (turn_id, memory_id, rank, given, score, signals,"
+            " reason) SELECT ?, id, ?, ?, ?, ?, ? FROM memories WHERE id = ?",
+            (
+                turn_id,
+                rank,
+                int(rank <= given),
+                round(memory.score, 4),
+                json.dumps(signals),
+                memory.reason,
+                memory.id,
+            ),
+        )
+
+
+def read_messages(store: Store, conversation_id: int) -> list[Message]:
+    """A conversation's messages in order. Raises NotFound where there is no such conversation."""
+    read_conversation(store, conversation_id)
+    rows = store.read(
+        "SELECT * FROM messages WHERE conversation_id = ? ORDER BY created, id", (conversation_id,)
+    )
+    return [_message(row) for row in rows]
+
+
+def read_message(store: Store, message_id: int) -> Message:
+    rows = store.read("SELECT * FROM messages WHERE id = ?", (message_id,))
+    if not rows:
+        raise NotFound(f"There is no message {message_id}.")
+    return _message(rows[0])
+
+
+_CONVERSATION: Final = (
+    "SELECT c.*, (SELECT count(*) FROM turns t WHERE t.conversation_id = c.id) AS n_turns"
+    " FROM conversations c"
+)
+
+
+def read_conversations(store: Store, limit: int = -1, offset: int = 0) -> list[Conversation]:
+    """The latest used first."""
+    rows = store.read(
+        f"{_CONVERSATION} ORDER BY last_used DESC, id DESC LIMIT ? OFFSET ?", (limit, offset)
+    )
+    return [_conversation(row) for row in rows]
+
+
+def read_conversation(store: Store, conversation_id: int) -> Conversation:
+    rows = store.read(f"{_CONVERSATION} WHERE c.id = ?", (conversation_id,))
+    if not rows:
+        raise NotFound(
+            f"There is no conversation {conversation_id}.", "Run `assistant chats list`."
+        )
+    return _conversation(rows[0])
+
+
+def read_memories(store: Store, ids: Sequence[int]) -> dict[int, RecalledMemory]:
+    """Memories by id, unscored. `text` is what was said where the memory is a whole message."""
+    found: dict[int, RecalledMemory] = {}
+    for start in range(0, len(ids), 500):
+        part = list(ids[start : start + 500])
+        rows = store.read(
+            "SELECT m.*, CASE m.kind WHEN 'message' THEN s.text END AS said"
+            " FROM memories m LEFT JOIN messages s ON s.id = m.message_id"
+            f" WHERE m.id IN ({','.join('?' * len(part))})",
+            part,
+        )
+        found.update((int(row["id"]), recalled(row)) for row in rows)
+    return found
+
+
+def recalled(row: Any) -> RecalledMemory:
+    """A row of `memories` (with `said` from its message) as a record without a score."""
+    return RecalledMemory(
+        id=row["id"],
+        kind=row["kind"],
+        text=row["text"] if row["said"] is None else row["said"],
+        resolved_text=row["text"],
+        role=row["role"],
+        created=from_text(row["created"]),
+        conversation_id=row["conversation_id"] or 0,
+        turn_id=row["turn_id"],
+        score=0.0,
+        signals={},
+        speaker=row["speaker"],
+    )
+
+
+def memories_of_turns(store: Store, turn_ids: Collection[int]) -> list[int]:
+    """The memories made from these turns, derived ones included."""
+    rows = store.read(
+        f"SELECT id FROM memories WHERE turn_id IN ({','.join('?' * len(turn_ids))})",
+        list(turn_ids),
+    )
+    return [int(row[0]) for row in rows]
+
+
+def _message(row: Any) -> Message:
+    return Message(
+        id=row["id"],
+        conversation_id=row["conversation_id"],
+        turn_id=row["turn_id"],
+        role=row["role"],
+        text=row["text"],
+        resolved_text=row["text"] if row["resolved_text"] is None else row["resolved_text"],
+        created=from_text(row["created"]),
+        speaker=row["speaker"],
+        partial=bool(row["partial"]),
+    )
+
+
+def _conversation(row: Any) -> Conversation:
+    return Conversation(
+        id=row["id"],
+        title=row["title"],
+        created=from_text(row["created"]),
+        last_used=from_text(row["last_used"]),
+        n_turns=row["n_turns"],
+    )
+
+
+def _id(cursor: sqlite3.Cursor) -> int:
+    """The id of the row just inserted."""
+    assert cursor.lastrowid is not None
+    return cursor.lastrowid
