@@ -141,7 +141,7 @@ def check_allowed(allowed: AllowedRows | None, n_rows: int) -> npt.NDArray[np.ui
     if allowed is None:
         return None
     flags = allowed.dtype == np.bool_
-    bits = pack_rows(allowed) if flags else allowed
+    bits = np.packbits(allowed, bitorder="little") if flags else allowed
     fits = allowed.size == n_rows if flags else bits.size >= (n_rows + 7) // 8
     if not fits or bits.dtype != np.uint8:
         raise ValueError(f"allowed has {allowed.size} {allowed.dtype} for {n_rows} rows")
