@@ -1,0 +1,102 @@
+"""The multi-line input: Enter sends, several keys break the line, Up and Down walk the history.
+
+Knows nothing of turns: it posts `Sent` with the text, and `Paused` when the person stops typing.
+"""
+
+from typing import ClassVar
+
+from textual import events
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.timer import Timer
+from textual.widgets import TextArea
+
+from assistant.tui.history import PromptHistory
+
+PAUSE_SECONDS = 0.5  # how long no key must come before the prompt is read ahead
+
+
+class PromptInput(TextArea):
+    """Where the person types."""
+
+    DEFAULT_CSS = """
+    PromptInput { height: auto; min-height: 3; max-height: 10; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter", "send", "Send", id="prompt.send", priority=True),
+        Binding(
+            "shift+enter,ctrl+j,alt+enter",
+            "newline",
+            "New line",
+            id="prompt.newline",
+            priority=True,
+        ),
+        Binding("up", "history(-1)", "Earlier", show=False, id="prompt.earlier"),
+        Binding("down", "history(1)", "Later", show=False, id="prompt.later"),
+    ]
+
+    class Sent(Message):
+        """The person pressed Enter on something."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Paused(Message):
+        """Nothing was typed for a moment. `text` may still change."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    def __init__(self, history: PromptHistory, **options: object) -> None:
+        super().__init__(
+            compact=True,
+            highlight_cursor_line=False,
+            placeholder="Say something. / lists commands.",
+            id="prompt",
+        )
+        self.cursor_blink = False
+        self._history = history
+        self._pause: Timer | None = None
+
+    def action_send(self) -> None:
+        if self.text.strip():
+            self.post_message(self.Sent(self.text))
+
+    def action_newline(self) -> None:
+        self.insert("\n")
+
+    def action_history(self, step: int) -> None:
+        """Move the cursor, and past the first or last line the history."""
+        row, _ = self.cursor_location
+        edge = 0 if step < 0 else self.document.line_count - 1
+        if row != edge:
+            self.action_cursor_up() if step < 0 else self.action_cursor_down()
+            return
+        found = self._history.step(step, self.text)
+        if found is not None:
+            self.fill(found)
+
+    def fill(self, text: str) -> None:
+        """Replace what is typed, with the cursor at its end."""
+        self.text = text
+        self.move_cursor(self.document.end)
+
+    def on_text_area_changed(self, event: TextArea.Changed) -> None:
+        event.stop()
+        if self._pause is not None:
+            self._pause.stop()
+        text = self.text
+        if text.strip():
+            self._pause = self.set_timer(
+                PAUSE_SECONDS, lambda: self.post_message(self.Paused(text))
+            )
+
+    async def _on_paste(self, event: events.Paste) -> None:
+        """Pasted text is made harmless before it is drawn; the newlines stay."""
+        from assistant.tui.text import clean
+
+        await super()._on_paste(events.Paste(clean(event.text)))
+        event.prevent_default()
+        event.stop()

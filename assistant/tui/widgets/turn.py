@@ -1,0 +1,171 @@
+"""One turn: what the person said, the answer, and the quiet line under it.
+
+Built from a `TurnText`, then told of events. It can be focused, so that single keys act on it; what
+those keys do is the screen's business. Knows no engine.
+"""
+
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.message import Message
+from textual.widgets import Markdown, Static
+from textual.widgets.markdown import MarkdownStream
+
+from assistant.records import Recall, RecalledMemory, Reply
+from assistant.tui.session import TurnText
+from assistant.tui.text import clean, count, day, one_line, plain
+from assistant.tui.widgets.answer import Answer
+
+
+class TurnView(Vertical, can_focus=True):
+    """One message of the person with the reply to it."""
+
+    DEFAULT_CSS = """
+    TurnView { height: auto; }
+    """
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("w", "ask('why')", "Why", id="turn.why"),
+        Binding("enter,space", "toggle_memories", "Memories", id="turn.memories"),
+        Binding("r", "ask('regenerate')", "Again", id="turn.regenerate"),
+        Binding("e", "ask('edit')", "Edit", id="turn.edit"),
+        Binding("c", "ask('copy')", "Copy", id="turn.copy"),
+        Binding("b", "ask('copy_code')", "Copy code", id="turn.copy_code"),
+        Binding(
+            "left_square_bracket,h",
+            "ask('branch_before')",
+            "Earlier branch",
+            show=False,
+            id="turn.branch_before",
+        ),
+        Binding(
+            "right_square_bracket,l",
+            "ask('branch_after')",
+            "Later branch",
+            show=False,
+            id="turn.branch_after",
+        ),
+        Binding("up,k", "ask('up')", "Up", show=False, id="turn.up"),
+        Binding("down,j", "ask('down')", "Down", show=False, id="turn.down"),
+        Binding("i", "ask('type')", "Type", show=False, id="turn.type"),
+    ]
+
+    class Asked(Message):
+        """A key on a turn: `what` is one of the words in the bindings above."""
+
+        def __init__(self, view: "TurnView", what: str) -> None:
+            super().__init__()
+            self.view = view
+            self.what = what
+
+    def __init__(self, turn: TurnText) -> None:
+        super().__init__(classes="turn")
+        self.turn = turn
+        self.branch = ""  # "2/3" where the person or the model said it in other ways too
+        self._answer = Answer(turn.reply, classes="answer")
+        self._notices = Static("", classes="turn-notices")
+        self._footer = Static("", classes="turn-footer")
+        self._memories = Static("", classes="turn-memories")
+        self._stream: MarkdownStream | None = None
+        self._said: list[Content] = []
+        self._open = False
+
+    def compose(self) -> ComposeResult:
+        yield Static(plain(self.turn.prompt), classes="prompt-text")
+        yield self._answer
+        yield self._notices
+        yield self._footer
+        yield self._memories
+
+    def on_mount(self) -> None:
+        self.redraw()
+
+    @property
+    def reply(self) -> str:
+        return self._answer.source if self._stream else self.turn.reply
+
+    def code_blocks(self) -> list[str]:
+        return self._answer.code_blocks()
+
+    def add_notice(self, text: str, *, error: bool = False) -> None:
+        """A sentence about this turn, kept under its answer."""
+        self._said = [*self._said, plain(text, "$error" if error else "$warning")]
+        self._notices.update(Content("\n").join(self._said))
+        self._notices.display = True
+
+    def update_turn(self, turn: TurnText) -> None:
+        """New facts about the same turn; the texts are not drawn again."""
+        self.turn = turn
+        self.redraw()
+
+    async def write(self, text: str) -> None:
+        """Append a piece of the answer."""
+        if self._stream is None:
+            self._stream = Markdown.get_stream(self._answer)
+        await self._stream.write(clean(text))
+
+    async def finish(self, turn: TurnText) -> None:
+        """The reply is complete or stopped; `turn` holds it as it was recorded."""
+        if self._stream is not None:
+            await self._stream.stop()
+            self._stream = None
+        self.update_turn(turn)
+
+    def action_ask(self, what: str) -> None:
+        self.post_message(self.Asked(self, what))
+
+    def action_toggle_memories(self) -> None:
+        """Open or close the list of memories; the screen fetches them where it has to."""
+        self._open = not self._open
+        if self._open and self.turn.recall is None:
+            self.post_message(self.Asked(self, "recall"))
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the footer and the memories from `turn`."""
+        footer = self._footer_text()
+        self._footer.update(footer)
+        self._footer.display = bool(footer.plain)
+        recall = self.turn.recall
+        self._memories.display = self._open and recall is not None
+        if self._memories.display and recall is not None:
+            self._memories.update(_memory_lines(recall))
+
+    def _footer_text(self) -> Content:
+        parts: list[Content] = []
+        if self.branch:
+            parts.append(Content.styled(f"\u2039{self.branch}\u203a", "$accent"))
+        if self.turn.partial:
+            parts.append(Content.styled("stopped here: a partial answer", "$warning"))
+        recall, usage = self.turn.recall, self.turn.usage
+        if recall is not None and recall.memories:
+            mark = "▾" if self._open else "▸"
+            n = count(len(recall.memories), "memory")
+            parts.append(Content(f"{mark} {n} given to the model"))
+        elif self._open and recall is not None:
+            parts.append(Content("no memory was given to the model"))
+        if usage is not None and usage.tokens_per_second:
+            parts.append(Content(f"{usage.tokens_per_second:.1f} tokens/s"))
+        return Content(" · ").join(parts)
+
+
+def _memory_lines(recall: Recall) -> Content:
+    return Content("\n").join(_memory_line(memory) for memory in recall.memories)
+
+
+def _memory_line(memory: RecalledMemory) -> Content:
+    who = {"user": "you", "assistant": "assistant"}.get(memory.role, memory.role)
+    return Content.assemble(
+        Content.styled(f"{day(memory.created):>11}  ", "$text-muted"),
+        Content.styled(f"{who:<9} ", "$secondary"),
+        Content(one_line(memory.text, 240)),
+    )
+
+
+def recorded_turn(turn: TurnText, reply: Reply) -> TurnText:
+    """`turn` with the reply in it."""
+    from dataclasses import replace
+
+    return replace(turn, reply=reply.text, partial=reply.partial, usage=reply.usage)
