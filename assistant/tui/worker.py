@@ -127,6 +127,7 @@ class Backend:
         self._engine_thread = JobThread("engine")
         self._store_thread = JobThread("store")
         self._store: Store | None = None
+        self._stopping = threading.Event()
         self._n_jobs = 0
 
     @property
@@ -150,9 +151,13 @@ class Backend:
     def play(self, events: Callable[[Engine], Iterator[Event]]) -> None:
         """Run one turn, as `lambda engine: engine.ask(text, now)`; its events go to the mailbox."""
 
+        self._stopping.clear()
+
         def job() -> None:
             for event in events(self._engine):
                 self._send(event)
+                if self._stopping.is_set():  # a stop from before the turn began must not be lost
+                    self._engine.stop()
 
         self._run(job)
 
@@ -166,6 +171,7 @@ class Backend:
 
     def stop(self) -> None:
         """End what the model is doing; what it wrote is kept."""
+        self._stopping.set()
         self._engine.stop()
 
     async def ask_store(self, question: Callable[[Store], T]) -> T:

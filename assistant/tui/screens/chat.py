@@ -54,8 +54,6 @@ class ChatScreen(Screen[None]):
         Binding("escape", "escape", "Stop / back", id="chat.escape"),
         Binding("ctrl+n", "new_chat", "New", id="chat.new", priority=True),
         Binding("ctrl+o", "toggle_list", "Chats", id="chat.list", priority=True),
-        Binding("pageup", "page(-1)", "Page up", show=False, id="chat.page_up"),
-        Binding("pagedown", "page(1)", "Page down", show=False, id="chat.page_down"),
         Binding("ctrl+end", "to_end", "Newest", show=False, id="chat.end", priority=True),
     ]
 

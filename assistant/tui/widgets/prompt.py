@@ -31,6 +31,8 @@ class PromptInput(TextArea):
             id="prompt.newline",
             priority=True,
         ),
+        Binding("pageup", "screen.page(-1)", "Page up", show=False, id="chat.page_up"),
+        Binding("pagedown", "screen.page(1)", "Page down", show=False, id="chat.page_down"),
         Binding("up", "history(-1)", "Earlier", show=False, id="prompt.earlier"),
         Binding("down", "history(1)", "Later", show=False, id="prompt.later"),
     ]
