@@ -83,6 +83,6 @@ def resource(name: str) -> Path:
     return inside if inside.exists() else package.parent / name
 
 
-def open_private(path: Path, flags: int) -> int:
+def open_private(path: str | Path, flags: int) -> int:
     """`os.open` with mode 0600, for `open(..., opener=open_private)`."""
     return os.open(path, flags, 0o600)
