@@ -1,0 +1,243 @@
+"""From a GGUF file to a `llama_model` and a `llama_context`, with every failure said plainly.
+
+Knows parameters, sizes and error texts; nothing of prompts. The defaults that matter:
+
+- weights are mapped, not copied, and never repacked (`use_extra_bufts`): repacking keeps a second
+  copy of most of a Q4_K file (1.5B: 1931 MB of RSS against 1334), and mapped pages can be dropped;
+- all sequences share one pool of KV cells (`kv_unified`), so a prefix can be shared for nothing.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from assistant.errors import ModelMissing, ModelUnreadable, OutOfMemory
+from assistant.runtime.hooks import WeightHook
+from assistant.runtime.library import StopFlag, llama, take_complaints
+from assistant.runtime.machine import available_ram_bytes, physical_cores
+
+# Logits a single evaluation may output; llama.cpp sizes its buffers for this many vocabularies.
+MAX_OUTPUTS: Final = 64
+_UBATCH: Final = 512
+_COMPUTE_BYTES: Final = 160 << 20  # graph buffers and what llama.cpp allocates besides the KV cache
+_SIDE_SHARE: Final = 4  # one cell in this many more, for sequences beside the conversation
+_SIDE_MIN: Final = 512
+_N_CTX_MIN: Final = 256
+_BITS_PER_VALUE: Final = {"f16": 16.0, "q8_0": 8.5, "q4_0": 4.5}
+
+
+@dataclass(frozen=True, slots=True)
+class LoadOptions:
+    """What the person can set; see the settings `runtime.*`."""
+
+    n_ctx: int = 4096  # 0: what the model was trained for, as far as the RAM goes
+    n_threads: int = 0  # 0: the physical cores
+    n_batch: int = 512
+    n_gpu_layers: int = 0
+    n_sequences: int = 4
+    kv_cache_type: str = "f16"
+    flash_attention: str = "auto"
+    repack: bool = False
+
+
+@dataclass(slots=True)
+class Loaded:
+    """Pointers and what they were made with. `n_ctx` is one conversation's limit in tokens."""
+
+    model: Any
+    context: Any
+    n_ctx: int
+    keep_alive: tuple[object, ...]
+
+
+def load(
+    path: Path,
+    options: LoadOptions,
+    stop: StopFlag,
+    window: WeightHook | None,
+    on_progress: Callable[[float], None] | None,
+) -> Loaded:
+    """Raises ModelMissing, ModelUnreadable or OutOfMemory; frees what it had by then."""
+    lib = llama()
+    check_file(path)
+    model_params, callback = _model_params(options, on_progress)
+    context_params = _context_params(options, stop)
+    if window is not None:
+        window.apply(model_params, context_params)
+    take_complaints()
+    model = lib.llama_model_load_from_file(str(path).encode(), model_params)
+    if not model:
+        raise _load_error(path)
+    try:
+        if not lib.llama_model_has_decoder(model):
+            raise ModelUnreadable(f"{path} is no chat model.", "Choose another model.")
+        n_ctx = fit_n_ctx(model, options, path.stat().st_size)
+        context_params.n_ctx = n_ctx + side_cells(n_ctx, options.n_sequences)
+        context = lib.llama_init_from_model(model, context_params)
+        if not context:
+            raise _context_error(n_ctx, options)
+    except BaseException:
+        lib.llama_model_free(model)
+        raise
+    return Loaded(model, context, n_ctx, (callback, context_params))
+
+
+def check_file(path: Path) -> None:
+    """Raises ModelMissing or ModelUnreadable for what can be told without llama.cpp."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(4)
+    except FileNotFoundError:
+        raise ModelMissing(
+            f"No model at {path}: the file does not exist.", "Run `assistant models list`."
+        ) from None
+    except OSError as error:
+        raise ModelUnreadable(f"{path} cannot be read: {error.strerror}.") from error
+    if magic != b"GGUF":
+        raise ModelUnreadable(
+            f"{path} is not a GGUF file.", "Give the path of a file that ends in .gguf."
+        )
+
+
+def _model_params(
+    options: LoadOptions, on_progress: Callable[[float], None] | None
+) -> tuple[Any, object]:
+    lib = llama()
+    params = lib.llama_model_default_params()
+    params.load_mode = lib.LLAMA_LOAD_MODE_MMAP
+    params.use_extra_bufts = options.repack
+    params.n_gpu_layers = options.n_gpu_layers
+
+    @lib.llama_progress_callback  # type: ignore[untyped-decorator] # llama_cpp publishes no types
+    def report(share: float, _user_data: object) -> bool:
+        if on_progress is not None:
+            on_progress(share)
+        return True
+
+    params.progress_callback = report
+    return params, report
+
+
+def _context_params(options: LoadOptions, stop: StopFlag) -> Any:
+    lib = llama()
+    params = lib.llama_context_default_params()
+    params.n_batch = options.n_batch
+    params.n_ubatch = min(options.n_batch, _UBATCH)
+    params.n_seq_max = options.n_sequences
+    params.n_outputs_max = min(options.n_batch, max(MAX_OUTPUTS, options.n_sequences))
+    params.n_threads = params.n_threads_batch = options.n_threads or physical_cores()
+    params.kv_unified = True
+    params.no_perf = True
+    params.flash_attn_type = {
+        "auto": lib.LLAMA_FLASH_ATTN_TYPE_AUTO,
+        "on": lib.LLAMA_FLASH_ATTN_TYPE_ENABLED,
+        "off": lib.LLAMA_FLASH_ATTN_TYPE_DISABLED,
+    }[options.flash_attention]
+    kv_type = {
+        "f16": lib.GGML_TYPE_F16,
+        "q8_0": lib.GGML_TYPE_Q8_0,
+        "q4_0": lib.GGML_TYPE_Q4_0,
+    }[options.kv_cache_type]
+    params.type_k = kv_type
+    # llama.cpp can quantise V only where flash attention reads it.
+    params.type_v = lib.GGML_TYPE_F16 if options.flash_attention == "off" else kv_type
+    params.abort_callback = stop.callback()
+    params.abort_callback_data = stop.address
+    return params
+
+
+def side_cells(n_ctx: int, n_sequences: int) -> int:
+    """KV cells besides the conversation's own, so post-think cannot push it out."""
+    return max(_SIDE_MIN, n_ctx // _SIDE_SHARE) if n_sequences > 1 else 0
+
+
+def kv_bytes_per_token(model: Any, kv_cache_type: str = "f16") -> int:
+    """Bytes of KV cache a token takes: K and V of every layer (an upper bound for hybrids)."""
+    lib = llama()
+    n_head = max(1, lib.llama_model_n_head(model))
+    width = lib.llama_model_n_embd(model) // n_head
+    key = _metadata_number(model, "attention.key_length") or width
+    value = _metadata_number(model, "attention.value_length") or width
+    values = lib.llama_model_n_layer(model) * lib.llama_model_n_head_kv(model) * (key + value)
+    return int(values * _BITS_PER_VALUE[kv_cache_type] / 8)
+
+
+def metadata(model: Any, key: str) -> str | None:
+    """One GGUF metadata value as text."""
+    import ctypes
+
+    lib = llama()
+    room = 256
+    while True:
+        buffer = ctypes.create_string_buffer(room)
+        n = lib.llama_model_meta_val_str(model, key.encode(), buffer, room)
+        if n < 0:
+            return None
+        if n < room:
+            return buffer.value.decode("utf-8", "replace")
+        room = n + 1
+
+
+def _metadata_number(model: Any, key: str) -> int | None:
+    text = metadata(model, f"{metadata(model, 'general.architecture')}.{key}")
+    return int(text) if text and text.isdigit() else None
+
+
+def fit_n_ctx(model: Any, options: LoadOptions, file_bytes: int) -> int:
+    """The context window in tokens. Raises OutOfMemory where the wanted one does not fit."""
+    n_train = int(llama().llama_model_n_ctx_train(model))
+    per_token = kv_bytes_per_token(model, options.kv_cache_type)
+    free = available_ram_bytes()
+    fits = n_train
+    if free is not None and per_token:
+        # Mapped weights give way under pressure, the KV cache does not.
+        room = max(free - _COMPUTE_BYTES - file_bytes, (free - _COMPUTE_BYTES) // 2)
+        cells = room // per_token
+        fits = cells if options.n_sequences == 1 else cells * _SIDE_SHARE // (_SIDE_SHARE + 1)
+    if options.n_ctx and options.n_ctx <= fits:
+        # Past what it was trained for a model writes noise.
+        return min(options.n_ctx, n_train) if n_train > 0 else options.n_ctx
+    if options.n_ctx or fits < _N_CTX_MIN:
+        raise _too_long(options.n_ctx or n_train, fits)
+    return max(_N_CTX_MIN, min(n_train, fits) // _N_CTX_MIN * _N_CTX_MIN)
+
+
+def _too_long(n_ctx: int, fits: int) -> OutOfMemory:
+    if fits < _N_CTX_MIN:
+        return OutOfMemory(
+            "There is not enough free RAM for this model.", "Choose a smaller one: `models list`."
+        )
+    return OutOfMemory(
+        f"A context of {n_ctx} tokens does not fit into the free RAM.",
+        f"Run `assistant config set runtime.n_ctx {fits // _N_CTX_MIN * _N_CTX_MIN}`.",
+    )
+
+
+def _context_error(n_ctx: int, options: LoadOptions) -> OutOfMemory | ModelUnreadable:
+    reason = take_complaints()
+    if any(word in reason for word in ("alloc", "memory")) or not reason:
+        return OutOfMemory(
+            f"The KV cache for {n_ctx} tokens could not be allocated ({reason or 'no reason'}).",
+            f"Run `assistant config set runtime.n_ctx {max(_N_CTX_MIN, n_ctx // 2)}`.",
+        )
+    return ModelUnreadable(
+        f"llama.cpp refuses a {options.kv_cache_type} KV cache for this model: {reason}.",
+        "Run `assistant config set runtime.kv_cache_type f16`.",
+    )
+
+
+def _load_error(path: Path) -> ModelUnreadable | OutOfMemory:
+    reason = take_complaints()
+    if "alloc" in reason:
+        return OutOfMemory(
+            f"{path.name} does not fit into the free RAM.", "Choose a smaller model."
+        )
+    if "not within the file bounds" in reason or "corrupted or incomplete" in reason:
+        return ModelUnreadable(
+            f"{path} is truncated or damaged.", "Fetch it again: `assistant models pull`."
+        )
+    return ModelUnreadable(
+        f"llama.cpp cannot load {path}: {reason.split(';')[0] or 'no reason given'}.",
+        "Choose another model: `assistant models list`.",
+    )
