@@ -1,0 +1,140 @@
+"""The one place that joins the four leaves: memory, embedder, catalogue and language model.
+
+Knows what is installed and what the settings say, and hands each part what it needs as plain values.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from assistant.catalogue.catalogue import Catalogue
+from assistant.catalogue.entries import Entry
+from assistant.config import Config
+from assistant.conversation.engine import Behaviour, Engine
+from assistant.conversation.events import Phase
+from assistant.conversation.ports import LanguageModel
+from assistant.conversation.states import KeptStates
+from assistant.embedding.embedder import Embedder
+from assistant.errors import ModelMissing
+from assistant.memory.memory import Memory
+from assistant.paths import Paths, resource
+
+CATALOGUE_FILE = "models/catalogue.toml"
+SYSTEM_PROMPT_FILE = "models/prompts/system.md"
+
+
+@dataclass(frozen=True, slots=True)
+class ModelIdentity:
+    """Which model answers. `sha256` identifies the file whatever it is called."""
+
+    name: str
+    sha256: str
+    path: Path
+
+
+def open_catalogue(paths: Paths) -> Catalogue:
+    return Catalogue.load(resource(CATALOGUE_FILE), paths.models_dir)
+
+
+def open_memory(paths: Paths, config: Config, *, now: datetime, read_only: bool = False) -> Memory:
+    """The person's store. Raises StoreLocked, StoreCorrupt, StoreNewer."""
+    return Memory.open(
+        paths.database,
+        now=now,
+        backups_dir=paths.backups_dir,
+        index_dir=paths.index_dir,
+        index=config.text("memory.index"),
+        read_only=read_only,
+    )
+
+
+def open_embedder(paths: Paths, config: Config) -> Embedder | None:
+    """The embedder, or None where it is not installed: recall then goes by words alone."""
+    try:
+        folder = open_catalogue(paths).path_of(config.text("embedder"))
+    except ModelMissing:
+        return None
+    return Embedder.load(folder / "model.onnx", folder / "tokenizer.json")
+
+
+def identify_model(paths: Paths, config: Config) -> ModelIdentity:
+    """The chat model that would answer. Raises ModelMissing, ModelUnreadable, NotFound."""
+    catalogue = open_catalogue(paths)
+    entry = _chosen(catalogue, config)
+    return ModelIdentity(entry.id, catalogue.sha256(entry), catalogue.path_of(entry))
+
+
+def _chosen(catalogue: Catalogue, config: Config) -> Entry:
+    return catalogue.chosen(config.text("model"))
+
+
+def load_model(
+    path: Path,
+    config: Config,
+    on_progress: Callable[[float], None] | None = None,
+    *,
+    n_sequences: int = 4,
+) -> LanguageModel:
+    """The language model as the settings want it. Raises ModelError, OutOfMemory."""
+    from assistant.runtime.model import Model
+
+    return Model.load(
+        path,
+        n_ctx=config.integer("runtime.n_ctx"),
+        n_threads=config.integer("runtime.n_threads"),
+        n_batch=config.integer("runtime.n_batch"),
+        n_gpu_layers=config.integer("runtime.n_gpu_layers"),
+        n_sequences=n_sequences,
+        kv_cache_type=config.text("runtime.kv_cache_type"),
+        flash_attention=config.text("runtime.flash_attention"),
+        weight_window=config.text("runtime.weight_window"),
+        on_progress=on_progress,
+    )
+
+
+def system_prompt(config: Config) -> str:
+    """The person's own system prompt, else the built-in one."""
+    own = config.text("chat.system_prompt")
+    return own or resource(SYSTEM_PROMPT_FILE).read_text("utf-8").strip()
+
+
+def behaviour(config: Config, model_name: str) -> Behaviour:
+    remembers = config.text("memory.mode") != "off"
+    return Behaviour(
+        system=system_prompt(config),
+        sampling=config.sampling(),
+        n_memories=config.integer("memory.recall_count") if remembers else 0,
+        memory_tokens=config.integer("memory.token_budget") if remembers else 0,
+        model_name=model_name,
+    )
+
+
+def open_assistant(
+    paths: Paths,
+    config: Config,
+    *,
+    now: datetime,
+    on_phase: Callable[[Phase], None] = lambda phase: None,
+    read_only: bool = False,
+) -> Engine:
+    """An engine over the person's store and chosen model, which is loaded with the first turn.
+
+    Cheap: nothing heavier than the embedder is opened. Raises ModelMissing, ModelUnreadable and
+    the StoreErrors before anything is recorded.
+    """
+    identity = identify_model(paths, config)
+    if not read_only:
+        paths.create()
+    memory = open_memory(paths, config, now=now, read_only=read_only)
+    embedder = open_embedder(paths, config)
+    if embedder is not None:
+        memory.use_embedder(embedder.id, embedder.dimension)
+    return Engine(
+        memory,
+        embedder,
+        lambda on_progress: load_model(identity.path, config, on_progress),
+        behaviour(config, identity.name),
+        states=None if read_only else KeptStates(paths.states_dir, identity.sha256[:16]),
+        on_phase=on_phase,
+    )

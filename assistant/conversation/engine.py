@@ -1,0 +1,441 @@
+"""The turn: record, recall, prompt, generate, record. Start reading at `Engine._turn`.
+
+Knows the stages and their order, the open conversation and how a turn is stopped. Knows no front
+end (it yields events), no library and no clock: `now` is an argument.
+"""
+
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import datetime
+from threading import Event as Flag
+from threading import Timer
+from typing import Final, Literal
+
+from assistant.conversation.events import Event, Notice, Phase, RecallDone, Recorded, Replied
+from assistant.conversation.generate import Draft, generate
+from assistant.conversation.ports import LanguageModel, TextEmbedder
+from assistant.conversation.prompt import (
+    NO_REPLY,
+    PASSAGES_SHARE,
+    PastTurn,
+    Prompt,
+    build_prompt,
+    fit_history,
+    history_messages,
+    message_limit,
+    past_turns,
+    prompt_limit,
+    recent,
+    shorten,
+    unpack,
+)
+from assistant.conversation.recall import RecallLimits, encode, recall, shorten_query
+from assistant.conversation.states import KeptStates
+from assistant.errors import InputError, NotFound, TimedOut
+from assistant.memory.memory import Memory
+from assistant.records import ChatMessage, EncodedText, Recall, Reply, SamplingParameters, Turn
+
+Mode = Literal["normal", "read-only", "temporary"]
+LoadModel = Callable[[Callable[[float], None]], LanguageModel]
+
+SEQUENCE_CHAT: Final = 0  # holds the open conversation's prefix
+SEQUENCE_ASIDE: Final = 1  # for anything that must not evict it
+N_TITLE_CHARACTERS: Final = 60
+N_CHARACTERS_A_TOKEN: Final = 8  # more than any tokeniser's mean: a quick cut loses nothing
+
+
+@dataclass(frozen=True, slots=True)
+class Behaviour:
+    """What the settings say of a conversation, as plain values."""
+
+    system: str
+    sampling: SamplingParameters
+    n_memories: int = 5
+    memory_tokens: int = 320
+    model_name: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AskOptions:
+    """What one question may change. `record` and `recall` only narrow the conversation's mode."""
+
+    record: bool = True
+    recall: bool = True
+    system: str | None = None
+    sampling: SamplingParameters | None = None
+    timeout_s: float | None = None
+    replaces: int | None = None  # the turn that this one is another branch of
+
+
+DEFAULT_OPTIONS: Final = AskOptions()
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """What the model was given in one turn. Never more than that: not what caused its answer."""
+
+    recall: Recall
+    prompt: tuple[ChatMessage, ...]
+
+
+class Engine:
+    """One conversation at a time over one model and one store. One thread, but for `stop`."""
+
+    def __init__(
+        self,
+        memory: Memory,
+        embedder: TextEmbedder | None,
+        load_model: LoadModel,
+        behaviour: Behaviour,
+        *,
+        states: KeptStates | None = None,
+        on_phase: Callable[[Phase], None] = lambda phase: None,
+    ) -> None:
+        """`on_phase` hears of progress inside one long call, where no event can be yielded."""
+        self.memory = memory
+        self.embedder = embedder
+        self.behaviour = behaviour
+        self.mode: Mode = "normal"
+        self.conversation_id: int | None = None
+        self.history: Sequence[PastTurn] = ()
+        self.on_phase = on_phase
+        self._load_model = load_model
+        self._model: LanguageModel | None = None
+        self._states = states
+        self._running = False
+        self._stopping = Flag()
+
+    # --- one turn -----------------------------------------------------------------------------
+
+    def ask(
+        self, text: str, now: datetime, options: AskOptions = DEFAULT_OPTIONS
+    ) -> Iterator[Event]:
+        """Answer `text` in the open conversation, or in a new one where none is open.
+
+        Yields the events of `events.py`. A reply that is stopped, cut off by an error or abandoned
+        (the iterator closed) is recorded as partial. Raises InputError on an empty text, TimedOut,
+        ModelError while loading, and what the model raises; the message is recorded by then.
+        """
+        if not text.strip():
+            raise InputError("The prompt is empty.", "Write something.")
+        self._stopping.clear()
+        self._running = True  # from here on `stop` counts, though no event has been asked for yet
+        return self._turn(text, now, options)
+
+    def _turn(self, text: str, now: datetime, options: AskOptions) -> Iterator[Event]:
+        encoded = encode(text, self.embedder, now, before=self._last_reply())
+        turn = self._begin(encoded, now, options)  # 1 the message is safe before anything else
+        draft, recalled, prompt = Draft(), Recall(text), None
+        try:
+            if turn.id:
+                yield Recorded(turn)
+            with self._time_limit(options.timeout_s):
+                yield from self._load()
+                yield Phase("recalling")
+                recalled = self._recall(encoded, turn, now, options)  # 2
+                prompt = self._prompt(text, recalled, options)  # 3
+                yield RecallDone(prompt.recall)
+                yield from self._notices(encoded, prompt)
+                yield from self._generate(prompt, draft, options)  # 4 a stop keeps what came
+        finally:
+            reply = self._finish(turn, draft, recalled, prompt, encoded, now)  # 5 and its job
+            self._running = False
+        yield Replied(turn, reply)  # the person can type again
+
+    def stop(self) -> None:
+        """End the running turn within 300 ms, keeping what came. Safe from any thread."""
+        if self._running:
+            self._stopping.set()
+        if self._model is not None:
+            self._model.stop()
+
+    def regenerate(self, turn_id: int, now: datetime) -> Iterator[Event]:
+        """Another reply to the message of the last turn, as a branch beside it."""
+        return self.ask(self._message_of(turn_id), now, AskOptions(replaces=turn_id))
+
+    def answer_without(
+        self, turn_id: int, memory_ids: Collection[int], now: datetime
+    ) -> Iterator[Event]:
+        """The answer of that turn had these memories not been given. Nothing is recorded."""
+        text = self._message_of(turn_id)
+        given = self.memory.recalls(turn_id)
+        kept = tuple(memory for memory in given.memories if memory.id not in memory_ids)
+        self._stopping.clear()
+        self._running = True
+        yield from self._load()
+        recalled = replace(given, memories=kept)
+        behaviour, model = self.behaviour, self.model
+        turns = fit_history(
+            behaviour.system, self._turns_before(turn_id), model, self._history_room(text)
+        )
+        prompt = build_prompt(
+            text, recalled, turns, model, behaviour.system, behaviour.sampling.max_tokens
+        )
+        yield RecallDone(prompt.recall)
+        draft = Draft()
+        try:
+            yield from self._generate(prompt, draft, DEFAULT_OPTIONS, SEQUENCE_ASIDE)
+        finally:
+            self._running = False
+            model.drop_sequence(SEQUENCE_ASIDE)
+        yield Replied(Turn(0, 0, 0, 0, now), draft.reply())
+
+    def why(self, turn_id: int) -> Explanation:
+        """What was given to the model in that turn, and the exact prompt. Raises NotFound."""
+        packed = self.memory.prompt_of(turn_id)
+        messages = unpack(packed, self._turns_before(turn_id)) if packed else []
+        return Explanation(self.memory.recalls(turn_id), tuple(messages))
+
+    # --- the open conversation ----------------------------------------------------------------
+
+    def open_conversation(self, conversation_id: int | None, mode: Mode = "normal") -> None:
+        """Continue a conversation from its saved KV state, or begin a new one with None.
+
+        Raises NotFound.
+        """
+        self._keep_state()
+        if conversation_id is not None:
+            self.memory.conversation(conversation_id)  # raises NotFound
+        self.conversation_id, self.mode, self.history = conversation_id, mode, ()
+        if self._model is not None:
+            self._restore(self._model)
+
+    def choose_branch(self, turn_id: int) -> None:
+        """Make that turn the one its conversation goes on from. Raises NotFound."""
+        self.memory.choose_branch(turn_id)
+        if self._model is not None:
+            self.history = self._fitting(self._recorded_turns())
+
+    def settle(self) -> None:
+        """Read the last turn as the history will show it, without its notes, while nobody waits.
+
+        The next turn then evaluates its own text only. Ends at `stop`.
+        """
+        if self._model is not None and self.history:
+            messages = history_messages(self.behaviour.system, self.history)
+            tokens = self._model.render(messages, add_generation_prompt=False)
+            self._model.prefill(tokens, sequence=SEQUENCE_CHAT)
+
+    def prefill(self, text: str, now: datetime) -> None:
+        """Recall for what is typed so far and read the prompt for it, before Enter is pressed.
+
+        Lossless: whatever is wrong by then is read again. Ends at `stop`.
+        """
+        if self._model is None or not text.strip():
+            return
+        encoded = encode(text, self.embedder, now)
+        turn = Turn(0, self.conversation_id or 0, 0, 0, now)
+        prompt = self._prompt(text, self._recall(encoded, turn, now, DEFAULT_OPTIONS))
+        self._model.prefill(prompt.tokens[:-1], sequence=SEQUENCE_CHAT)
+
+    def close(self) -> None:
+        """Save the open conversation's KV state and free the model. The store stays open."""
+        self._keep_state()
+        if self._model is not None:
+            self._model.close()
+            self._model = None
+
+    # --- the model ----------------------------------------------------------------------------
+
+    @property
+    def model(self) -> LanguageModel:
+        assert self._model is not None, "load() comes first"
+        return self._model
+
+    def load(self) -> LanguageModel:
+        """Load the model now rather than with the first turn. Raises ModelError, OutOfMemory."""
+        if self._model is None:
+            self._model = self._load_model(
+                lambda share: self.on_phase(Phase("loading model", share))
+            )
+            self._restore(self._model)
+        return self._model
+
+    def _load(self) -> Iterator[Event]:
+        if self._model is None:
+            yield Phase("loading model")
+            self.load()
+
+    # --- the stages, with what the conversation and the options add to them -------------------
+
+    def _begin(self, encoded: EncodedText, now: datetime, options: AskOptions) -> Turn:
+        """Record the message. A turn that is not to be recorded has id 0."""
+        if self.mode != "normal" or not options.record:
+            return Turn(0, 0, self._next_number(), 0, now)
+        if self.conversation_id is None:
+            title = " ".join(encoded.text.split())[:N_TITLE_CHARACTERS]
+            self.conversation_id = self.memory.new_conversation(title, now)
+        if options.replaces is not None:
+            self.history = [past for past in self.history if past.turn_id != options.replaces]
+        return self.memory.begin_turn(
+            encoded, now, conversation_id=self.conversation_id, replaces=options.replaces
+        )
+
+    def _recall(
+        self, encoded: EncodedText, turn: Turn, now: datetime, options: AskOptions
+    ) -> Recall:
+        """Memories for the message; for an over-long one its own passages, with more room."""
+        if self.mode == "temporary" or not options.recall:
+            return Recall(encoded.text)
+        n_memories, n_tokens = self.behaviour.n_memories, self.behaviour.memory_tokens
+        query, vector = encoded.text, encoded.vector
+        in_prompt = {past.turn_id for past in self.history}
+        if self._is_long(encoded.text) and encoded.passages:
+            n_memories = max(n_memories, len(encoded.passages))
+            n_tokens = int(self._prompt_limit() * PASSAGES_SHARE)
+            query = shorten_query(encoded.resolved_text)
+            vector = encode(query, self.embedder, now).vector
+        else:
+            in_prompt.add(turn.id)
+        limits = RecallLimits(n_memories, n_tokens, self.model.count_tokens)
+        conversation_id = turn.conversation_id or None
+        return recall(query, vector, self.memory, now, limits, in_prompt, conversation_id)
+
+    def _prompt(self, text: str, recalled: Recall, options: AskOptions = DEFAULT_OPTIONS) -> Prompt:
+        system = self.behaviour.system if options.system is None else options.system
+        if not options.replaces:
+            self.history = fit_history(system, self.history, self.model, self._history_room(text))
+        return build_prompt(
+            text, recalled, self.history, self.model, system, self._sampling(options).max_tokens
+        )
+
+    def _notices(self, encoded: EncodedText, prompt: Prompt) -> Iterator[Event]:
+        if self.embedder is None and self.mode != "temporary":
+            yield Notice("No embedder is installed: recall goes by words alone.")
+        if self._is_long(encoded.text):
+            yield Notice(
+                "Your message is too long to read whole: the answer is given from its ends and "
+                f"the {len(prompt.recall.memories)} passages that fit it best."
+            )
+
+    def _generate(
+        self, prompt: Prompt, draft: Draft, options: AskOptions, sequence: int = SEQUENCE_CHAT
+    ) -> Iterator[Event]:
+        sampling = self._sampling(options)
+        sampling = replace(sampling, max_tokens=min(sampling.max_tokens, prompt.n_reply_max))
+        if not self._stopping.is_set():
+            yield from generate(
+                prompt.tokens,
+                self.model,
+                sampling,
+                draft,
+                is_stopping=self._stopping.is_set,
+                on_phase=self.on_phase,
+                sequence=sequence,
+            )
+
+    def _finish(
+        self,
+        turn: Turn,
+        draft: Draft,
+        recalled: Recall,
+        prompt: Prompt | None,
+        encoded: EncodedText,
+        now: datetime,
+    ) -> Reply:
+        """Record the reply with what was given to the model, and add the turn to the history."""
+        recalled = prompt.recall if prompt else recalled
+        draft.usage = replace(draft.usage, recall_ms=recalled.elapsed_ms)
+        reply = draft.reply()
+        if turn.id:
+            self.memory.finish_turn(
+                turn,
+                encode(reply.text, self.embedder, now, before=encoded.text),
+                recalled,
+                now,
+                partial=reply.partial,
+                model=self.behaviour.model_name,
+                prompt=prompt.pack() if prompt else "",
+            )
+        said = reply.text if reply.text.strip() else NO_REPLY
+        past = PastTurn(turn.id, turn.number, self._shown(encoded.text), said)
+        self.history = [*self.history, past]
+        return reply
+
+    @contextmanager
+    def _time_limit(self, seconds: float | None) -> Iterator[None]:
+        """Stop the turn after `seconds` and say so. Raises TimedOut at the end of the block."""
+        if seconds is None:
+            yield
+            return
+        late = Flag()
+
+        def end() -> None:
+            late.set()
+            self.stop()
+
+        timer = Timer(seconds, end)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+        if late.is_set():
+            remedy = "Raise --timeout, or lower sampling.max_tokens."
+            raise TimedOut(f"No whole answer within {seconds:g} s.", remedy)
+
+    # --- small questions ----------------------------------------------------------------------
+
+    def _sampling(self, options: AskOptions) -> SamplingParameters:
+        return options.sampling or self.behaviour.sampling
+
+    def _prompt_limit(self) -> int:
+        return prompt_limit(self.model.n_ctx, self.behaviour.sampling.max_tokens)
+
+    def _message_limit(self) -> int:
+        return message_limit(self.model.n_ctx, self.behaviour.sampling.max_tokens)
+
+    def _is_long(self, text: str) -> bool:
+        limit = self._message_limit()
+        return len(text) > limit and self.model.count_tokens(text) > limit
+
+    def _shown(self, text: str) -> str:
+        return shorten(text, self._model, self._message_limit()) if self._model else text
+
+    def _history_room(self, text: str) -> int:
+        n_question = min(self.model.count_tokens(text), self._message_limit())
+        return self._prompt_limit() - n_question - self.behaviour.memory_tokens
+
+    def _last_reply(self) -> str:
+        return self.history[-1].assistant if self.history else ""
+
+    def _next_number(self) -> int:
+        return self.history[-1].number + 1 if self.history else 1
+
+    def _message_of(self, turn_id: int) -> str:
+        for message in self.memory.messages_of_turn(turn_id):
+            if message.role == "user":
+                return message.text
+        raise NotFound(f"There is no turn {turn_id}.", "Run `assistant chats list`.")
+
+    def _recorded_turns(self, conversation_id: int | None = None) -> list[PastTurn]:
+        opened = conversation_id or self.conversation_id
+        if opened is None or self._model is None:
+            return []
+        messages = self.memory.messages(opened)
+        return past_turns(messages, self._model, self.behaviour.sampling.max_tokens)
+
+    def _turns_before(self, turn_id: int) -> list[PastTurn]:
+        turn = self.memory.turn(turn_id)
+        self.load()
+        turns = self._recorded_turns(turn.conversation_id)
+        return [past for past in turns if past.number < turn.number]
+
+    def _fitting(self, turns: Sequence[PastTurn]) -> Sequence[PastTurn]:
+        return recent(turns, self.model.n_ctx * N_CHARACTERS_A_TOKEN)
+
+    def _restore(self, model: LanguageModel) -> None:
+        """The open conversation's history and its KV state, whose first turn it begins with."""
+        turns = self._recorded_turns()
+        first = None
+        if self._states and self.conversation_id is not None:
+            first = self._states.restore(self.conversation_id, model, SEQUENCE_CHAT)
+        starts = [i for i, past in enumerate(turns) if past.turn_id == first]
+        self.history = turns[starts[0] :] if starts else self._fitting(turns)
+
+    def _keep_state(self) -> None:
+        if self._states and self._model and self.conversation_id and self.history:
+            first = self.history[0].turn_id
+            self._states.keep(self.conversation_id, first, self._model, SEQUENCE_CHAT)

@@ -1,0 +1,85 @@
+"""The recall stage: a text becomes something to record, and a question becomes memories.
+
+Knows the shape of an embedder and the `Memory` facade; nothing of the language model but a
+function that counts tokens.
+"""
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from assistant.conversation.ports import TextEmbedder
+from assistant.errors import EmbeddingError
+from assistant.memory.dates import resolve_dates
+from assistant.memory.memory import Memory
+from assistant.records import EncodedText, FloatArray, Passage, Recall
+
+N_WORDS_BEFORE: Final = 60  # of the message before, its end: the text itself must fit as well
+N_QUERY_WORDS: Final = 60  # of an over-long text, taken at each end: where a paste has its question
+
+
+@dataclass(frozen=True, slots=True)
+class RecallLimits:
+    """How much may come back: memories, and tokens of them as the model counts."""
+
+    n_memories: int
+    n_tokens: int
+    count_tokens: Callable[[str], int]
+
+
+def encode(
+    text: str, embedder: TextEmbedder | None, now: datetime, before: str = ""
+) -> EncodedText:
+    """`text` with its dates resolved and its vectors made; without vectors where that fails.
+
+    A text must be recorded whatever happens to the embedder: `reindex` fills the gap later.
+    `before` is the message before it: what "yes, that one" means is seen only with it.
+    """
+    resolved = resolve_dates(text, now)
+    if embedder is None:
+        return EncodedText(text, resolved, None)
+    try:
+        spans = embedder.split(resolved)
+        parts = [resolved[start:end] for start, end in spans]
+        context = " ".join(before.split()[-N_WORDS_BEFORE:])
+        vectors = embedder.embed([resolved, *parts, *([f"{context}\n{resolved}"] * bool(context))])
+    except EmbeddingError:
+        return EncodedText(text, resolved, None)
+    passages = tuple(
+        Passage(start, end, vector)
+        for (start, end), vector in zip(spans, vectors[1:], strict=False)
+    )
+    return EncodedText(text, resolved, vectors[0], passages, vectors[-1] if context else None)
+
+
+def shorten_query(text: str) -> str:
+    """The two ends of an over-long text: a paste has its question before or after it."""
+    words = text.split()
+    if len(words) <= 2 * N_QUERY_WORDS:
+        return text
+    return " ".join(words[:N_QUERY_WORDS] + words[-N_QUERY_WORDS:])
+
+
+def recall(
+    query: str,
+    vector: FloatArray | None,
+    memory: Memory,
+    now: datetime,
+    limits: RecallLimits,
+    exclude_turns: Collection[int] = (),
+    conversation_id: int | None = None,
+) -> Recall:
+    """The memories for `query`, best first. `exclude_turns` are those the model reads anyway."""
+    if limits.n_memories < 1 or limits.n_tokens < 1:
+        return Recall(query)
+    return memory.recall(
+        query,
+        vector,
+        now,
+        k=limits.n_memories,
+        exclude_turns=exclude_turns,
+        conversation_id=conversation_id,
+        token_budget=limits.n_tokens,
+        count_tokens=limits.count_tokens,
+    )

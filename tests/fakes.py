@@ -1,0 +1,195 @@
+"""Fakes with predictable output: a model whose tokens are words, an embedder of hashed words.
+
+Production code never asks whether it is being tested; a test hands these to the engine instead of
+the real ones.
+"""
+
+import re
+import zlib
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from threading import Event
+from typing import ClassVar
+
+import numpy as np
+
+from assistant.records import ChatMessage, FloatArray, SamplingParameters, Token
+
+DIMENSION = 384
+_WORD = re.compile(r"\w+")
+
+
+@dataclass(frozen=True)
+class FakePrefill:
+    n_evaluated: int
+    n_reused: int
+
+
+@dataclass(frozen=True)
+class FakeModelInfo:
+    name: str = "fake"
+    path: Path = Path("fake.gguf")
+    file_bytes: int = 0
+    architecture: str = "fake"
+    quantisation: str = "none"
+    n_ctx: int = 512
+    n_ctx_train: int = 512
+    n_vocabulary: int = 0
+    n_layers: int = 0
+    n_parameters: int = 0
+    window: str = "off"
+
+
+def echo(prompt: str) -> str:
+    """The default reply: the last words of the prompt."""
+    return "You said: " + " ".join(prompt.split()[-3:])
+
+
+@dataclass
+class FakeModel:
+    """A token is a run of non-blank characters; the chat template is one marker for each role.
+
+    `reply` turns the text of the last user message into the answer. The KV cache is real enough to
+    count what is evaluated and what is reused.
+    """
+
+    n_ctx: int = 512
+    reply: Callable[[str], str] = echo
+    fail_after: int | None = None  # tokens; then `error` is raised
+    error: Exception = field(default_factory=lambda: RuntimeError("fake"))
+    token_pause: Event | None = None  # waited for before every token
+    finish: str = "stop"
+    cache: dict[int, list[int]] = field(default_factory=dict)
+    prompts: list[str] = field(default_factory=list)
+    parameters: list[SamplingParameters] = field(default_factory=list)
+    prefills: list[FakePrefill] = field(default_factory=list)
+    n_stops: int = 0
+    closed: bool = False
+    _stop: Event = field(default_factory=Event)
+    _words: dict[str, int] = field(default_factory=dict)
+    _names: list[str] = field(default_factory=list)
+
+    @property
+    def info(self) -> FakeModelInfo:
+        return replace(FakeModelInfo(), n_ctx=self.n_ctx)
+
+    def tokenize(self, text: str) -> list[int]:
+        ids = []
+        for word in text.split():
+            if word not in self._words:
+                self._words[word] = len(self._names)
+                self._names.append(word)
+            ids.append(self._words[word])
+        return ids
+
+    def detokenize(self, tokens: Sequence[int]) -> str:
+        return " ".join(self._names[token] for token in tokens)
+
+    def count_tokens(self, text: str) -> int:
+        return len(text.split())
+
+    def render(
+        self, messages: Sequence[ChatMessage], *, add_generation_prompt: bool = True
+    ) -> list[int]:
+        tokens: list[int] = []
+        for message in messages:
+            tokens += self.tokenize(f"<{message.role}> {message.content} <end>")
+        return tokens + (self.tokenize("<assistant>") if add_generation_prompt else [])
+
+    def prefill(
+        self,
+        tokens: Sequence[int],
+        *,
+        sequence: int = 0,
+        on_progress: Callable[[float], None] | None = None,
+    ) -> FakePrefill:
+        held = self.cache.get(sequence, [])
+        n_reused = 0
+        while n_reused < min(len(held), len(tokens)) and held[n_reused] == tokens[n_reused]:
+            n_reused += 1
+        self.cache[sequence] = list(tokens)
+        if on_progress:
+            on_progress(1.0)
+        self.prefills.append(FakePrefill(len(tokens) - n_reused, n_reused))
+        return self.prefills[-1]
+
+    def stream(
+        self,
+        tokens: Sequence[int],
+        parameters: SamplingParameters,
+        *,
+        sequence: int = 0,
+        want_surprise: bool = False,
+    ) -> Iterator[Token]:
+        assert len(tokens) <= self.n_ctx, "the prompt is longer than the context window"
+        self._stop.clear()
+        self.cache[sequence] = list(tokens)
+        text = self.detokenize(tokens)
+        self.prompts.append(text)
+        self.parameters.append(parameters)
+        question = text.rpartition("<user>")[2].partition("<end>")[0].strip()
+        self.finish = "stop"
+        for n, word in enumerate(self.reply(question).split()):
+            if self.token_pause:
+                self.token_pause.wait()
+            if self._stop.is_set():
+                self.finish = "stopped"
+                return
+            if n == self.fail_after:
+                raise self.error
+            if n >= parameters.max_tokens or len(tokens) + n >= self.n_ctx:
+                self.finish = "length"
+                return
+            [token] = self.tokenize(word)
+            self.cache[sequence].append(token)
+            yield Token(token, word if n == 0 else f" {word}", 1.0 if want_surprise else None)
+
+    def surprise(self, tokens: Sequence[int], *, sequence: int, n_context: int = 0) -> list[float]:
+        return [1.0] * (len(tokens) - n_context)
+
+    def drop_sequence(self, sequence: int) -> None:
+        self.cache.pop(sequence, None)
+
+    def copy_sequence(self, source: int, target: int) -> None:
+        self.cache[target] = list(self.cache.get(source, []))
+
+    def save_state(self, file: Path, *, sequence: int = 0) -> None:
+        file.write_text(self.detokenize(self.cache.get(sequence, [])), "utf-8")
+
+    def load_state(self, file: Path, *, sequence: int = 0) -> int:
+        if not file.exists():
+            return 0
+        self.cache[sequence] = self.tokenize(file.read_text("utf-8"))
+        return len(self.cache[sequence])
+
+    def stop(self) -> None:
+        self.n_stops += 1
+        self._stop.set()
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class FakeEmbedder:
+    """A bag of hashed words, L2 norm 1: texts that share words are similar, always the same way."""
+
+    id: ClassVar[str] = "fa" * 32
+    dimension: ClassVar[int] = DIMENSION
+    n_max: ClassVar[int] = 256
+
+    def embed(self, texts: Sequence[str]) -> FloatArray:
+        vectors = np.zeros((len(texts), DIMENSION), np.float32)
+        for row, text in enumerate(texts):
+            for word in _WORD.findall(text.lower()) or [""]:
+                vectors[row, zlib.crc32(word.encode()) % DIMENSION] += 1
+        norms: FloatArray = np.linalg.norm(vectors, axis=1, keepdims=True)
+        return (vectors / norms).astype(np.float32)
+
+    def split(self, text: str) -> list[tuple[int, int]]:
+        """Passages of at most 200 words; [] for a text of no more than that."""
+        words = [found.span() for found in re.finditer(r"\S+", text)]
+        if len(words) <= 200:
+            return []
+        starts = range(0, len(words), 200)
+        return [(words[i][0], words[min(i + 200, len(words)) - 1][1]) for i in starts]
