@@ -79,7 +79,7 @@ _Rule = tuple[str, Callable[[_Groups, Place], DateSpan | None]]
 
 _FUTURE: Final = re.compile(
     r"\b(?:will|won't|shall|gonna|going to|about to|(?:plan|hope|want|need|intend|due|supposed) to|"
-    r"planning (?:to|on)|must|upcoming)\b|['\u2019]ll\b|\b(?:am|is|are)\s+\w{2,}ing\b|"
+    r"planning (?:to|on)|must|upcoming|(?:come|arrive|start|begin|end|leave|open|close|expire|run)s)\b|['\u2019]ll\b|\b(?:am|is|are)\s+\w{2,}ing\b|"
     r"['\u2019](?:m|re|s)\s+\w{2,}ing\b",
     re.IGNORECASE,
 )

@@ -7,6 +7,7 @@ from. Knows no ranking and no model; vectors come with the text, made by whoever
 import json
 import sqlite3
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -47,8 +48,16 @@ def insert_conversation(
     return _id(cursor)
 
 
-def insert_turn(connection: sqlite3.Connection, conversation_id: int, now: datetime) -> int:
-    """The next turn of a conversation. Raises NotFound where there is no such conversation."""
+def insert_turn(
+    connection: sqlite3.Connection,
+    conversation_id: int,
+    now: datetime,
+    replaces: int | None = None,
+) -> int:
+    """The next turn of a conversation, or another branch of the turn `replaces`.
+
+    Raises NotFound where there is no such conversation, or no such turn in it.
+    """
     at = to_text(now)
     touched = connection.execute(
         "UPDATE conversations SET last_used = max(last_used, ?) WHERE id = ?", (at, conversation_id)
@@ -57,12 +66,98 @@ def insert_turn(connection: sqlite3.Connection, conversation_id: int, now: datet
         raise NotFound(
             f"There is no conversation {conversation_id}.", "Run `assistant chats list`."
         )
+    row = connection.execute(
+        "SELECT number FROM turns WHERE conversation_id = ?1 AND id = ?2 UNION ALL"
+        " SELECT coalesce(max(number), 0) + 1 FROM turns WHERE conversation_id = ?1 AND ?2 IS NULL"
+        " LIMIT 1",
+        (conversation_id, replaces),
+    ).fetchone()
+    if row is None or row[0] is None:
+        raise NotFound(f"There is no turn {replaces} in conversation {conversation_id}.")
+    if replaces is not None:
+        _retire_branches(connection, conversation_id, row[0])
     cursor = connection.execute(
-        "INSERT INTO turns (conversation_id, number, created) VALUES "
-        "(?1, (SELECT coalesce(max(number), 0) + 1 FROM turns WHERE conversation_id = ?1), ?2)",
-        (conversation_id, at),
+        "INSERT INTO turns (conversation_id, number, created) VALUES (?, ?, ?)",
+        (conversation_id, row[0], at),
     )
     return _id(cursor)
+
+
+def _retire_branches(connection: sqlite3.Connection, conversation_id: int, number: int) -> None:
+    """Leave a turn without a chosen branch. What its branches said is kept and not recalled: a
+    regenerated turn would else be found twice."""
+    connection.execute(
+        "UPDATE memories SET state = 'superseded' WHERE state = 'active' AND turn_id IN"
+        " (SELECT id FROM turns WHERE conversation_id = ? AND number = ? AND active = 1)",
+        (conversation_id, number),
+    )
+    connection.execute(
+        "UPDATE turns SET active = 0 WHERE conversation_id = ? AND number = ?",
+        (conversation_id, number),
+    )
+
+
+def choose_branch(connection: sqlite3.Connection, turn_id: int) -> None:
+    """Make one of a turn's branches the active one. Raises NotFound."""
+    row = connection.execute(
+        "SELECT conversation_id, number, active FROM turns WHERE id = ?", (turn_id,)
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"There is no turn {turn_id}.")
+    if row["active"]:
+        return
+    _retire_branches(connection, row["conversation_id"], row["number"])
+    connection.execute("UPDATE turns SET active = 1 WHERE id = ?", (turn_id,))
+    connection.execute(
+        "UPDATE memories SET state = 'active' WHERE turn_id = ? AND state = 'superseded' AND id NOT"
+        " IN (SELECT memory_id FROM thoughts WHERE superseded_by IS NOT NULL)",
+        (turn_id,),
+    )
+
+
+def read_branches(store: Store, turn_id: int) -> list[int]:
+    """The branches of a turn, itself among them, oldest first. Raises NotFound."""
+    rows = store.read(
+        "SELECT b.id FROM turns t JOIN turns b ON b.conversation_id = t.conversation_id"
+        " AND b.number = t.number WHERE t.id = ? ORDER BY b.id",
+        (turn_id,),
+    )
+    if not rows:
+        raise NotFound(f"There is no turn {turn_id}.")
+    return [int(row[0]) for row in rows]
+
+
+def read_prompt(store: Store, turn_id: int) -> str:
+    """What the model was given in a turn, as `finish_turn` got it; empty where nothing is kept."""
+    return str(store.value("SELECT prompt FROM turns WHERE id = ?", (turn_id,)) or "")
+
+
+def read_recall(store: Store, turn_id: int) -> Recall:
+    """What a turn recalled, as it was ranked then. Raises NotFound where there is no such turn."""
+    asked = store.value(
+        "SELECT text FROM messages WHERE turn_id = ? AND role = 'user' ORDER BY id", (turn_id,)
+    )
+    if asked is None:
+        raise NotFound(f"There is no turn {turn_id}.")
+    rows = store.read("SELECT * FROM recalls WHERE turn_id = ? ORDER BY rank", (turn_id,))
+    found = read_memories(store, [row["memory_id"] for row in rows])
+    ranked = [
+        (
+            row["given"],
+            replace(
+                found[row["memory_id"]],
+                score=row["score"],
+                signals=json.loads(row["signals"]),
+                reason=row["reason"],
+            ),
+        )
+        for row in rows
+    ]
+    return Recall(
+        asked,
+        tuple(memory for given, memory in ranked if given),
+        tuple(memory for given, memory in ranked if not given),
+    )
 
 
 def insert_message(
@@ -207,10 +302,12 @@ def insert_recalls(connection: sqlite3.Connection, turn_id: int, recall: Recall)
 
 
 def read_messages(store: Store, conversation_id: int) -> list[Message]:
-    """A conversation's messages in order. Raises NotFound where there is no such conversation."""
+    """A conversation's messages in order, of the chosen branches only. Raises NotFound where there is no such conversation."""
     read_conversation(store, conversation_id)
     rows = store.read(
-        "SELECT * FROM messages WHERE conversation_id = ? ORDER BY created, id", (conversation_id,)
+        "SELECT m.* FROM messages m JOIN turns t ON t.id = m.turn_id"
+        " WHERE m.conversation_id = ? AND t.active = 1 ORDER BY t.number, m.id",
+        (conversation_id,),
     )
     return [_message(row) for row in rows]
 
@@ -223,7 +320,8 @@ def read_message(store: Store, message_id: int) -> Message:
 
 
 _CONVERSATION: Final = (
-    "SELECT c.*, (SELECT count(*) FROM turns t WHERE t.conversation_id = c.id) AS n_turns"
+    "SELECT c.*, (SELECT count(*) FROM turns t WHERE t.conversation_id = c.id AND active = 1)"
+    " AS n_turns"
     " FROM conversations c"
 )
 

@@ -13,11 +13,12 @@ CREATE TABLE meta (
   value TEXT NOT NULL
 ) WITHOUT ROWID;
 -- generation: changes when rows go (erase, restore, reindex), so an index file of another
--- generation is stale. revision: grows by one with every new or changed memory.
+-- generation is stale. revision and vectors grow with every new or changed memory and vector.
 INSERT INTO meta VALUES
   ('store', lower(hex(randomblob(16)))),
   ('generation', lower(hex(randomblob(8)))),
-  ('revision', '0');
+  ('revision', '0'),
+  ('vectors', '0');
 
 CREATE TABLE conversations (
   id INTEGER PRIMARY KEY,
@@ -31,12 +32,14 @@ CREATE INDEX conversations_last_used ON conversations (last_used);
 CREATE TABLE turns (
   id INTEGER PRIMARY KEY,
   conversation_id INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE,
-  number INTEGER NOT NULL,      -- from 1 in its conversation
+  number INTEGER NOT NULL,      -- from 1 in its conversation; branches of a turn share it
   created TEXT NOT NULL,
   finished TEXT,                -- when the reply, whole or partial, was recorded
-  prompt TEXT,                  -- name and version of the prompt file that was used
-  UNIQUE (conversation_id, number)
+  prompt TEXT,                  -- what the model was given, as the engine packs it
+  active INTEGER NOT NULL DEFAULT 1  -- 0 for a branch that is not the chosen one
 );
+CREATE UNIQUE INDEX turns_number ON turns (conversation_id, number) WHERE active = 1;
+CREATE INDEX turns_conversation ON turns (conversation_id, number);
 
 CREATE TABLE messages (
   id INTEGER PRIMARY KEY,
@@ -107,6 +110,8 @@ CREATE VIRTUAL TABLE memories_fts USING fts5 (
   text, content = 'searchable_memories', content_rowid = 'id',
   tokenize = 'porter unicode61 remove_diacritics 2'
 );
+-- Every place of every word, for BM25 over one message or over a session, and for word pairs.
+CREATE VIRTUAL TABLE memories_words USING fts5vocab (memories_fts, instance);
 CREATE TRIGGER memories_fts_insert AFTER INSERT ON memories WHEN NEW.searchable = 1 BEGIN
   INSERT INTO memories_fts (rowid, text) VALUES (NEW.id, NEW.text);
 END;
@@ -136,9 +141,18 @@ CREATE TABLE vectors (
   codes BLOB NOT NULL,              -- int8, one a dimension
   scale REAL NOT NULL,              -- code * scale is the component
   bits BLOB,                        -- 1-bit code of the rotated vector, for the LSH index
+  generation INTEGER NOT NULL DEFAULT 0,  -- meta.vectors when it was written
   PRIMARY KEY (memory_id, embedder_id, view)
 ) WITHOUT ROWID;
-CREATE INDEX vectors_embedder ON vectors (embedder_id, view, memory_id);
+CREATE INDEX vectors_embedder ON vectors (embedder_id, view, generation);
+CREATE TRIGGER vectors_revise_insert AFTER INSERT ON vectors BEGIN
+  UPDATE meta SET value = value + 1 WHERE key = 'vectors';
+  UPDATE vectors SET generation = (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'vectors')
+    WHERE memory_id = NEW.memory_id AND embedder_id = NEW.embedder_id AND view = NEW.view;
+END;
+CREATE TRIGGER vectors_revise_delete AFTER DELETE ON vectors BEGIN
+  UPDATE meta SET value = value + 1 WHERE key = 'vectors';
+END;
 
 CREATE TABLE thoughts (
   id INTEGER PRIMARY KEY,

@@ -1,0 +1,262 @@
+"""The columns recall ranks by, in RAM: a cache of `memories` and `vectors`, one row each.
+
+Knows which rows are new or changed since it last looked (`meta.revision`), and that everything may
+have changed when rows went (`meta.generation`). Holds no text. A row is a position in these arrays,
+never a memory's id.
+"""
+
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from assistant.memory.schema import Store, from_text
+from assistant.records import FloatArray
+
+Int8Array = npt.NDArray[np.int8]
+RowArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+SESSION_GAP_S: Final = 6 * 3600.0  # a longer pause within a conversation begins a new session
+KINDS: Final = ("message", "passage", "thought", "summary")
+STATES: Final = ("active", "faded", "superseded", "forgotten")
+ROLES: Final = ("system", "user", "assistant")
+FEW_ROWS: Final = 64  # up to here new rows are taken in one by one
+_FIELDS: Final[dict[str, Any]] = {
+    "id": np.int64,
+    "kind": np.int8,  # position in KINDS
+    "state": np.int8,  # position in STATES
+    "role": np.int8,  # position in ROLES
+    "speaker": np.int32,  # position in `speakers`; 0 is nobody
+    "conversation": np.int64,  # 0 is none
+    "turn": np.int64,  # 0 is none
+    "message": np.int64,  # itself or the source; 0 is none
+    "created": np.float64,  # seconds since 1970
+    "last_used": np.float64,
+    "strength_days": np.float32,
+    "importance": np.float32,
+    "pinned": np.bool_,
+    "n_characters": np.int32,
+    "asks": np.bool_,  # holds a question mark
+    "previous": np.int64,  # row of the text before it in its session; -1 is none
+    "next": np.int64,
+    "session": np.int64,
+    "scale": np.float32,  # 0 is no vector
+    "context_scale": np.float32,
+}
+_SELECT: Final = (
+    "SELECT id, kind, state, role, speaker, coalesce(conversation_id, 0) AS conversation,"
+    " coalesce(turn_id, 0) AS turn, coalesce(message_id, 0) AS message, created, last_used,"
+    " strength_days, importance, pinned, length(text) AS n_characters,"
+    " instr(text, '?') > 0 AS asks, revision FROM memories WHERE searchable = 1"
+)
+
+
+class Columns:
+    """Arrays of length `n`, reached as attributes by the names of `_FIELDS`."""
+
+    def __init__(self) -> None:
+        self._clear("")
+
+    def _clear(self, generation: str) -> None:
+        self.generation = generation
+        self.revision = 0
+        self.embedder: int | None = None
+        self.n = 0
+        self.n_sessions = 0
+        self.speakers: dict[str, int] = {"": 0}
+        self._data: dict[str, npt.NDArray[Any]] = {
+            name: np.zeros(0, dtype) for name, dtype in _FIELDS.items()
+        }
+        self._codes: Int8Array = np.zeros((0, 0), np.int8)
+        self._context: Int8Array = np.zeros((0, 0), np.int8)
+        self._tails: dict[int, int] = {}  # conversation -> its last row
+
+    def __getattr__(self, name: str) -> npt.NDArray[Any]:
+        try:
+            column: npt.NDArray[Any] = self.__dict__["_data"][name]
+        except KeyError:
+            raise AttributeError(name) from None
+        return column[: self.n]
+
+    @property
+    def codes(self) -> Int8Array:
+        """(n, dimension) of the texts alone."""
+        return self._codes[: self.n]
+
+    @property
+    def context_codes(self) -> Int8Array:
+        """(n, dimension) of the texts after the message before them."""
+        return self._context[: self.n]
+
+    def rows_of(self, ids: RowArray) -> RowArray:
+        """The row of each memory id, -1 where it is not here."""
+        if self.n == 0:
+            return np.full(len(ids), -1, np.int64)
+        at = np.minimum(np.searchsorted(self.id, ids), self.n - 1)
+        return np.where(self.id[at] == ids, at, -1)
+
+    def refresh(self, store: Store) -> bool:
+        """Take in what changed in the store, by this process or another. True where rows went."""
+        with store.snapshot() as connection:
+            meta = dict(connection.execute("SELECT key, value FROM meta").fetchall())
+            reloaded: bool = meta["generation"] != self.generation
+            if reloaded:
+                self._clear(meta["generation"])
+            changed: RowArray = np.zeros(0, np.int64)
+            if int(meta["revision"]) != self.revision:
+                changed = self._take_rows(connection)
+                self.revision = int(meta["revision"])
+            embedder = _embedder(connection, meta.get("embedder"))
+            if embedder != self.embedder:
+                self.embedder = embedder
+                self.scale[:] = 0
+                self.context_scale[:] = 0
+                changed = np.arange(self.n)
+            self._take_vectors(connection, changed)
+        return reloaded
+
+    def _take_rows(self, connection: Any) -> RowArray:
+        """Every row newer than `revision`: a known id is overwritten, a new one appended."""
+        changed = connection.execute(
+            f"{_SELECT} AND revision > ? ORDER BY id", (self.revision,)
+        ).fetchall()
+        ids = np.array([row["id"] for row in changed], np.int64)
+        old = self.rows_of(ids)
+        last = int(self.id[-1]) if self.n else 0
+        if np.any((old < 0) & (ids <= last)):  # an id below ours became searchable: sort anew
+            changed = connection.execute(f"{_SELECT} ORDER BY id").fetchall()
+            self._clear(self.generation)
+            old = np.full(len(changed), -1, np.int64)
+        first = self.n
+        rows = np.where(old >= 0, old, first + np.cumsum(old < 0) - 1)
+        self._grow(first + int((old < 0).sum()))
+        self._fill(rows, changed)
+        self._link(first)
+        hidden = connection.execute(
+            "SELECT id FROM memories WHERE searchable = 0 AND revision > ?", (self.revision,)
+        ).fetchall()
+        gone = self.rows_of(np.array([row[0] for row in hidden], np.int64))
+        self.state[gone[gone >= 0]] = STATES.index("forgotten")
+        return rows
+
+    def _fill(self, rows: RowArray, source: list[Any]) -> None:
+        data = self._data
+        codes = {"kind": KINDS, "state": STATES, "role": ROLES}
+        for name, words in codes.items():
+            data[name][rows] = [words.index(row[name]) for row in source]
+        for name in ("id", "conversation", "turn", "message", "strength_days", "importance"):
+            data[name][rows] = [row[name] for row in source]
+        for name in ("pinned", "n_characters", "asks"):
+            data[name][rows] = [row[name] for row in source]
+        data["created"][rows] = [from_text(row["created"]).timestamp() for row in source]
+        data["last_used"][rows] = [
+            from_text(row["last_used"] or row["created"]).timestamp() for row in source
+        ]
+        data["speaker"][rows] = [
+            self.speakers.setdefault((row["speaker"] or "").casefold(), len(self.speakers))
+            for row in source
+        ]
+
+    def _grow(self, n: int) -> None:
+        """Room for `n` rows; doubling, so that appending one costs nothing on average."""
+        capacity = len(self._data["id"])
+        if n > capacity:
+            capacity = max(n, 2 * capacity, 64)
+            for name, old in self._data.items():
+                self._data[name] = np.zeros(capacity, old.dtype)
+                self._data[name][: self.n] = old[: self.n]
+            self._codes = _widen(self._codes, capacity, self._codes.shape[1], self.n)
+            self._context = _widen(self._context, capacity, self._context.shape[1], self.n)
+        self.n = n
+
+    def _link(self, first: int) -> None:
+        """Join the rows from `first` on to the texts before them; all rows anew where there are
+        many, or where one is older than the last of its conversation."""
+        if self.n - first > FEW_ROWS:
+            self._link_all()
+            return
+        for row in range(first, self.n):
+            spoken = self.kind[row] <= KINDS.index("passage")
+            tail = self._tails.get(int(self.conversation[row]), -1) if spoken else -1
+            if tail >= 0 and self.created[row] < self.created[tail]:
+                self._link_all()
+                return
+            self._append(row, tail)
+            if spoken:
+                self._tails[int(self.conversation[row])] = row
+
+    def _append(self, row: int, tail: int) -> None:
+        near = tail >= 0 and self.created[row] - self.created[tail] <= SESSION_GAP_S
+        self.previous[row], self.next[row] = (tail if near else -1), -1
+        if near:
+            self.next[tail] = row
+            self.session[row] = self.session[tail]
+        else:
+            self.session[row] = self.n_sessions
+            self.n_sessions += 1
+
+    def _link_all(self) -> None:
+        spoken = np.flatnonzero(self.kind <= KINDS.index("passage"))
+        order = spoken[
+            np.lexsort((self.id[spoken], self.created[spoken], self.conversation[spoken]))
+        ]
+        conversation, created = self.conversation[order], self.created[order]
+        begins = np.ones(len(order), np.bool_)
+        begins[1:] = (conversation[1:] != conversation[:-1]) | (np.diff(created) > SESSION_GAP_S)
+        self.session[:] = -1
+        self.previous[:] = -1
+        self.next[:] = -1
+        self.session[order] = np.cumsum(begins) - 1
+        inner = np.flatnonzero(~begins)
+        self.previous[order[inner]] = order[inner - 1]
+        self.next[order[inner - 1]] = order[inner]
+        self.n_sessions = int(begins.sum())
+        self._tails = dict(zip(conversation.tolist(), order.tolist(), strict=True))
+        lone = np.flatnonzero(self.session < 0)  # thoughts and summaries: a session each
+        self.session[lone] = self.n_sessions + np.arange(len(lone))
+        self.n_sessions += len(lone)
+
+    def _take_vectors(self, connection: Any, rows: RowArray) -> None:
+        """Read the vectors of these rows, of this embedder and no other."""
+        if self.embedder is None or len(rows) == 0:
+            return
+        few = len(rows) <= FEW_ROWS
+        ids = self.id[rows].tolist() if few else []
+        only = f"AND memory_id IN ({','.join('?' * len(ids))})" if few else ""
+        for view, scales in ((0, self.scale), (1, self.context_scale)):
+            scales[rows] = 0
+            found = connection.execute(
+                "SELECT memory_id, codes, scale FROM vectors"
+                f" WHERE embedder_id = ? AND view = ? {only} ORDER BY memory_id",
+                (self.embedder, view, *ids),
+            ).fetchall()
+            self._place(view, found, scales)
+
+    def _place(self, view: int, found: list[Any], scales: FloatArray) -> None:
+        rows = self.rows_of(np.array([row[0] for row in found], np.int64))
+        known = [(row, entry) for row, entry in zip(rows.tolist(), found, strict=True) if row >= 0]
+        if not known:
+            return
+        at = np.array([row for row, _ in known], np.int64)
+        block = np.frombuffer(b"".join(entry[1] for _, entry in known), np.int8)
+        block = block.reshape(len(known), -1)
+        name = "_context" if view else "_codes"
+        table: Int8Array = getattr(self, name)
+        if table.shape[1] != block.shape[1]:
+            table = np.zeros((len(self._data["id"]), block.shape[1]), np.int8)
+            setattr(self, name, table)
+        table[at] = block
+        scales[at] = np.array([entry[2] for _, entry in known], np.float32)
+
+
+def _embedder(connection: Any, sha256: str | None) -> int | None:
+    row = connection.execute("SELECT id FROM embedders WHERE sha256 = ?", (sha256,)).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _widen(table: Int8Array, capacity: int, dimension: int, n: int) -> Int8Array:
+    """A table of `capacity` rows that begins with the first `n` of the old one."""
+    wide = np.zeros((capacity, dimension), np.int8)
+    wide[:n] = table[:n]
+    return wide

@@ -1,0 +1,316 @@
+"""The store's facade: the one class other packages use to record, recall, list and forget.
+
+Knows which part does what. Receives vectors and times, never a model or a clock.
+"""
+
+import json
+from collections.abc import Callable, Collection
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Self
+
+from assistant.errors import NotFound
+from assistant.memory import messages
+from assistant.memory.columns import Columns
+from assistant.memory.schema import Store, to_text
+from assistant.memory.search import Query, search
+from assistant.records import (
+    Conversation,
+    EncodedText,
+    FloatArray,
+    Message,
+    Recall,
+    RecalledMemory,
+    Role,
+    Turn,
+)
+
+UNKNOWN_EMBEDDER = "unknown"
+
+
+class Memory:
+    """Everything that was said in one SQLite file, and how it is found again."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+        self._columns = Columns()
+        self._embedder: tuple[str, int] | None = None  # id and dimension
+
+    @classmethod
+    def open(
+        cls,
+        file: Path,
+        *,
+        now: datetime,
+        backups_dir: Path | None = None,
+        index_dir: Path | None = None,
+        index: str = "auto",
+        read_only: bool = False,
+    ) -> Self:
+        """Open or create a store. Raises StoreLocked, StoreCorrupt, StoreNewer, StoreError."""
+        return cls(Store.open(file, now=now, backups_dir=backups_dir, read_only=read_only))
+
+    @property
+    def read_only(self) -> bool:
+        return self.store.read_only
+
+    # --- the embedder ---------------------------------------------------------------------
+
+    @property
+    def embedder_id(self) -> str | None:
+        """The sha256 of the embedder whose vectors are recalled; None in a store without any."""
+        return self.store.meta("embedder")
+
+    def use_embedder(self, embedder_id: str, dimension: int) -> bool:
+        """Say who makes the vectors from now on. False where the store's are another's: recall
+        then goes by words alone until `reindex`; two embedders' vectors are never compared."""
+        self._embedder = (embedder_id, dimension)
+        if self.embedder_id is None and not self.read_only:
+            self.store.set_meta("embedder", embedder_id)
+        return self.embedder_id in (None, embedder_id)
+
+    def _embedder_row(self, connection: Any, vector: FloatArray | None) -> int | None:
+        if vector is None:
+            return None
+        embedder_id, dimension = self._embedder or (
+            self.embedder_id or UNKNOWN_EMBEDDER,
+            len(vector),
+        )
+        if self.embedder_id is None:
+            self.store.set_meta("embedder", embedder_id)
+        return messages.embedder_row(connection, embedder_id, dimension)
+
+    # --- recording ------------------------------------------------------------------------
+
+    def new_conversation(self, title: str, now: datetime, *, source: str | None = None) -> int:
+        with self.store.write() as connection:
+            return messages.insert_conversation(connection, title, now, source)
+
+    def begin_turn(
+        self,
+        encoded: EncodedText,
+        now: datetime,
+        *,
+        conversation_id: int | None = None,
+        speaker: str | None = None,
+        replaces: int | None = None,
+    ) -> Turn:
+        """Record the person's message, before anything else is done with it.
+
+        One transaction, on the disk when this returns. Without `conversation_id` a conversation is
+        begun. `replaces` is a turn that this one is another branch of. Raises NotFound, StoreError.
+        """
+        with self.store.write(durable=True) as connection:
+            if conversation_id is None:
+                title = messages.title_of(encoded.text)
+                conversation_id = messages.insert_conversation(connection, title, now)
+            turn_id = messages.insert_turn(connection, conversation_id, now, replaces)
+            message_id = messages.insert_message(
+                connection,
+                encoded,
+                now,
+                turn_id=turn_id,
+                role="user",
+                speaker=speaker,
+                embedder=self._embedder_row(connection, _any_vector(encoded)),
+            )
+            number = connection.execute(
+                "SELECT number FROM turns WHERE id = ?", (turn_id,)
+            ).fetchone()[0]
+        return Turn(turn_id, conversation_id, number, message_id, now)
+
+    def finish_turn(
+        self,
+        turn: Turn,
+        encoded: EncodedText,
+        recall: Recall,
+        now: datetime,
+        *,
+        partial: bool = False,
+        model: str = "",
+        prompt: str = "",
+    ) -> int:
+        """Record the reply, what was recalled for it, and the post-think job: one transaction, on
+        the disk when this returns. An empty reply is recorded too. Returns the message's id."""
+        with self.store.write(durable=True) as connection:
+            message_id = messages.insert_message(
+                connection,
+                encoded,
+                now,
+                turn_id=turn.id,
+                role="assistant",
+                partial=partial,
+                model=model,
+                embedder=self._embedder_row(connection, _any_vector(encoded)),
+            )
+            messages.finish_turn(connection, turn, recall, now, prompt)
+        return message_id
+
+    def record_message(
+        self,
+        encoded: EncodedText,
+        now: datetime,
+        *,
+        conversation_id: int,
+        role: Role = "user",
+        speaker: str | None = None,
+        source: str | None = None,
+    ) -> int:
+        """Record one message said elsewhere, as an import does; a reply joins the last turn.
+
+        Nothing is queued and the disk is not waited for: wrap many in `batch`.
+        """
+        with self.store.write() as connection:
+            row = connection.execute(
+                "SELECT id FROM turns WHERE conversation_id = ? AND finished IS NULL"
+                " ORDER BY number DESC LIMIT 1",
+                (conversation_id,),
+            ).fetchone()
+            if role == "user" or row is None:
+                turn_id = messages.insert_turn(connection, conversation_id, now)
+            else:
+                turn_id = row[0]
+                connection.execute(
+                    "UPDATE turns SET finished = ? WHERE id = ?", (to_text(now), turn_id)
+                )
+            return messages.insert_message(
+                connection,
+                encoded,
+                now,
+                turn_id=turn_id,
+                role=role,
+                speaker=speaker,
+                source=source,
+                embedder=self._embedder_row(connection, _any_vector(encoded)),
+            )
+
+    # --- recall ---------------------------------------------------------------------------
+
+    def recall(
+        self,
+        query: str,
+        vector: FloatArray | None,
+        now: datetime,
+        *,
+        k: int = 5,
+        exclude_turns: Collection[int] = (),
+        conversation_id: int | None = None,
+        token_budget: int | None = None,
+        count_tokens: Callable[[str], int] | None = None,
+    ) -> Recall:
+        """The memories for a query, best first, with the near-misses. Writes nothing."""
+        if self._embedder is not None and self.embedder_id not in (None, self._embedder[0]):
+            vector = None
+        return search(
+            self.store,
+            self._columns,
+            Query(
+                query,
+                vector,
+                now,
+                k=k,
+                exclude_turns=exclude_turns,
+                conversation_id=conversation_id,
+                token_budget=token_budget,
+                count_tokens=count_tokens,
+            ),
+        )
+
+    # --- reading --------------------------------------------------------------------------
+
+    def messages(self, conversation_id: int) -> list[Message]:
+        """A conversation's messages in order. Raises NotFound."""
+        return messages.read_messages(self.store, conversation_id)
+
+    def message(self, message_id: int) -> Message:
+        return messages.read_message(self.store, message_id)
+
+    def branches(self, turn_id: int) -> list[int]:
+        """The turns that share this one's place, itself among them, oldest first."""
+        return messages.read_branches(self.store, turn_id)
+
+    def choose_branch(self, turn_id: int) -> None:
+        """Make a branch the one that is read and recalled. Raises NotFound."""
+        with self.store.write(durable=True) as connection:
+            messages.choose_branch(connection, turn_id)
+
+    def prompt_of(self, turn_id: int) -> str:
+        """What the model was given in a turn, as `finish_turn` got it."""
+        return messages.read_prompt(self.store, turn_id)
+
+    def recalls(self, turn_id: int) -> Recall:
+        """What a turn recalled, with every signal, as it was ranked then. Raises NotFound."""
+        return messages.read_recall(self.store, turn_id)
+
+    def conversations(self, limit: int = -1, offset: int = 0) -> list[Conversation]:
+        """The latest used first."""
+        return messages.read_conversations(self.store, limit, offset)
+
+    def conversation(self, conversation_id: int) -> Conversation:
+        """Raises NotFound."""
+        return messages.read_conversation(self.store, conversation_id)
+
+    def get(self, memory_id: int) -> RecalledMemory:
+        """One memory, unscored. Raises NotFound."""
+        found = messages.read_memories(self.store, [memory_id])
+        if memory_id not in found:
+            raise NotFound(f"There is no memory {memory_id}.", "Run `assistant memory list`.")
+        return found[memory_id]
+
+    # --- forgetting -----------------------------------------------------------------------
+
+    def forget(self, ids: Collection[int], now: datetime) -> int:
+        """Hide memories from recall, thoughts drawn from them and passages included; `undo` brings
+        them back. Returns how many were hidden. Raises NotFound; then none is."""
+        for memory_id in ids:
+            self.get(memory_id)
+        with self.store.write(durable=True) as connection:
+            marks = ",".join("?" * len(ids))
+            before = connection.execute(
+                "SELECT id, state FROM memories WHERE state <> 'forgotten' AND (id IN"
+                f" ({marks}) OR message_id IN (SELECT message_id FROM memories"
+                f" WHERE id IN ({marks}) AND kind = 'message'))",
+                (*ids, *ids),
+            ).fetchall()
+            connection.execute(
+                "INSERT INTO operations (kind, at, before) VALUES ('forget', ?, ?)",
+                (to_text(now), json.dumps([[row["id"], row["state"]] for row in before])),
+            )
+            connection.executemany(
+                "UPDATE memories SET state = 'forgotten' WHERE id = ?",
+                [(row["id"],) for row in before],
+            )
+        return len(before)
+
+    def undo(self, now: datetime) -> tuple[str, list[int]]:
+        """Take back the last operation: its kind and the memories restored. Raises NotFound."""
+        with self.store.write(durable=True) as connection:
+            row = connection.execute(
+                "SELECT id, kind, before FROM operations WHERE undone IS NULL"
+                " ORDER BY id DESC LIMIT 1"
+            ).fetchone()
+            if row is None:
+                raise NotFound("There is nothing to undo.")
+            before = json.loads(row["before"])
+            connection.executemany(
+                "UPDATE memories SET state = ? WHERE id = ?",
+                [(state, memory_id) for memory_id, state in before],
+            )
+            connection.execute(
+                "UPDATE operations SET undone = ? WHERE id = ?", (to_text(now), row["id"])
+            )
+        return row["kind"], [memory_id for memory_id, _ in before]
+
+    def close(self) -> None:
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+def _any_vector(encoded: EncodedText) -> FloatArray | None:
+    vectors = (encoded.vector, *(passage.vector for passage in encoded.passages))
+    return next((vector for vector in vectors if vector is not None), None)

@@ -1,0 +1,92 @@
+"""Words of a query and where they stand in the store: FTS5's index, read term by term.
+
+Reading the index itself (`fts5vocab`) instead of asking for `bm25()` gives every hit's term counts,
+so one look-up serves messages, their neighbours and whole sessions. Knows no vectors.
+"""
+
+import re
+import sqlite3
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from assistant.memory.schema import Store
+
+_tokenizer_lock = threading.Lock()
+RowArray = npt.NDArray[np.int64]
+
+_WORD: Final = re.compile(r"[^\W_]+")
+# Words that say how a thing is asked, not what about. Contractions fall apart at the apostrophe.
+STOP_WORDS: Final = frozenset(
+    _WORD.findall(
+        """
+    a about after all also am an and any are as at be because been before being but by can could
+    d did do does doing down during each few for from further had has have having he her here
+    hers him his how i if in into is it its itself just ll m may me might more most must my no
+    nor not now of off on once only or other our out over own re s same shall she should so some
+    such t than that the their them then there these they this those through to too under until
+    up us ve very was we were what when where which while who whom whose why will with would yes
+    you your yours
+        """
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Postings:
+    """Where one term stands: memory ids and how often in each. `n_memories` is its frequency."""
+
+    term: str
+    ids: RowArray  # (n,) ascending
+    counts: npt.NDArray[np.float32]  # (n,)
+
+    @property
+    def n_memories(self) -> int:
+        return len(self.ids)
+
+
+def words_of(text: str) -> list[str]:
+    """The words of a text in order, lower case."""
+    return _WORD.findall(text.casefold())
+
+
+def content_words(text: str, without: Collection[str] = ()) -> list[str]:
+    """The words that carry meaning: no stop words, and none of `without` (names)."""
+    return [w for w in words_of(text) if w not in STOP_WORDS and w not in without]
+
+
+@lru_cache(maxsize=1)
+def _tokenizer() -> sqlite3.Connection:
+    """FTS5's own tokenizer, in a database in RAM: the only way to it without an extension."""
+    connection = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+    connection.execute(
+        "CREATE VIRTUAL TABLE text USING fts5"
+        " (word, tokenize = 'porter unicode61 remove_diacritics 2')"
+    )
+    connection.execute("CREATE VIRTUAL TABLE terms USING fts5vocab (text, instance)")
+    return connection
+
+
+@lru_cache(maxsize=4096)
+def stem(word: str) -> str:
+    """The term FTS5 stores for a word (Porter, no diacritics); empty where it stores none."""
+    with _tokenizer_lock:
+        connection = _tokenizer()
+        connection.execute("DELETE FROM text")
+        connection.execute("INSERT INTO text VALUES (?)", (word,))
+        row = connection.execute("SELECT term FROM terms LIMIT 1").fetchone()
+    return "" if row is None else str(row[0])
+
+
+def find_postings(store: Store, term: str) -> Postings:
+    """All places of one term. Costs about 1 ms for 3 000 of them."""
+    rows = store.read("SELECT doc FROM memories_words WHERE term = ?", (term,))
+    ids, counts = np.unique(
+        np.fromiter((row[0] for row in rows), np.int64, len(rows)), return_counts=True
+    )
+    return Postings(term, ids, counts.astype(np.float32))
