@@ -21,7 +21,10 @@ BENCHMARKS: Final = MappingProxyType(
 
 
 class LazyGroup(click.Group):
-    """A group that imports a subcommand's module only when that subcommand is asked for."""
+    """A group that imports a subcommand's module only when that subcommand is asked for.
+
+    The options that the command line gave this group (--json, --data-dir, ...) it hands down.
+    """
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return sorted(BENCHMARKS)
@@ -31,6 +34,7 @@ class LazyGroup(click.Group):
             return None
         command = import_module(BENCHMARKS[cmd_name]).command
         assert isinstance(command, click.Command)
+        command.params.extend(param for param in self.params if param not in command.params)
         return command
 
 
