@@ -43,7 +43,9 @@ class Catalogue:
         added = self._registry.added()
         known = {entry.id for entry in self._published}
         merged = [
-            replace(entry, path=added[entry.id].path) if entry.id in added else entry
+            replace(entry, path=own.path, files=own.files)
+            if (own := added.get(entry.id))
+            else entry
             for entry in self._published
         ]
         return merged + [entry for entry in added.values() if entry.id not in known]

@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from assistant.catalogue.entries import HubFile, ModelFile
 from assistant.catalogue.limits import Limits
-from assistant.catalogue.transfer import CHUNK_BYTES, Meter, PartFile
+from assistant.catalogue.transfer import Meter, PartFile
 from assistant.errors import SourceUnreachable
 
 if TYPE_CHECKING:
     import httpx2
+    from huggingface_hub import HfFileMetadata
 
 Result = TypeVar("Result")
 _ENVIRONMENT: Final = {
@@ -33,6 +34,10 @@ _PARTIAL_CONTENT: Final = 206
 
 class HubUnreachable(SourceUnreachable):
     """No answer at all: no other file need be asked for there either."""
+
+
+class _Silence(SourceUnreachable):
+    """It took the connection and then said nothing for too long."""
 
 
 def fetch_from_hub(file: ModelFile, part: PartFile, meter: Meter, limits: Limits) -> None:
@@ -70,14 +75,15 @@ def _check_size(file: ModelFile, url: str, limits: Limits) -> None:
     """Ask for the headers, within a deadline that a hanging name look-up cannot exceed."""
     from huggingface_hub import get_hf_file_metadata
 
-    metadata = _within(
-        limits.open_s,
-        lambda: _translated(
-            lambda: get_hf_file_metadata(
-                url, token=False, timeout=limits.connect_s, library_name="assistant"
-            )
-        ),
-    )
+    def ask() -> "HfFileMetadata":
+        return get_hf_file_metadata(
+            url, token=False, timeout=limits.connect_s, library_name="assistant"
+        )
+
+    try:
+        metadata = _within(limits.open_s, lambda: _translated(ask))
+    except _Silence as error:
+        raise HubUnreachable(error.what) from error
     if metadata.size is not None and metadata.size != file.bytes:
         raise SourceUnreachable(
             f"The hub's file has {metadata.size} bytes, the catalogue's {file.bytes}."
@@ -117,11 +123,15 @@ def _match_position(response: "httpx2.Response", part: PartFile) -> None:
 
 
 def _receive(response: "httpx2.Response", part: PartFile, meter: Meter, limits: Limits) -> None:
-    """Bytes to disk. The HTTP time-out sees silence; a trickle is noticed here."""
+    """Bytes to disk, never more than the file has. Silence is the HTTP time-out's to notice, a
+    trickle is noticed here. Chunks are taken as they come: a larger one is lost with a broken answer.
+    """
     since, size = perf_counter(), part.size
-    for chunk in response.iter_bytes(CHUNK_BYTES // 4):
-        part.write(chunk)
+    for chunk in response.iter_bytes():
+        part.write(chunk[: part.total - part.size])
         meter.set(part.size)
+        if part.size == part.total:
+            return
         if perf_counter() - since > limits.stall_s:
             if part.size - size < limits.stall_s * limits.least_bytes_per_s:
                 raise SourceUnreachable("The hub sends too slowly.")
@@ -144,7 +154,7 @@ def _translated(call: Callable[[], Result]) -> Result:
     except OfflineModeIsEnabled as error:
         raise HubUnreachable("The hub is switched off by HF_HUB_OFFLINE.") from error
     except httpx2.TimeoutException as error:
-        raise SourceUnreachable("The hub stopped answering.") from error
+        raise _Silence("The hub stopped answering.") from error
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise SourceUnreachable(f"The hub's answer broke off: {error}.") from error
 

@@ -135,7 +135,7 @@ class PartFile:
             self._file.close()
 
     def write(self, data: bytes) -> None:
-        """Append. Raises SourceUnreachable past the announced size, DiskFull when the disk is."""
+        """Append. Raises SourceUnreachable past the file's size, DiskFull when the disk is."""
         assert self._file is not None
         if self.size + len(data) > self.total:
             raise SourceUnreachable(f"It sent more than the {self.total} bytes of the file.")
