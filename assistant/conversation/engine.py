@@ -4,7 +4,7 @@ Knows the stages and their order, the open conversation and how a turn is stoppe
 end (it yields events), no library and no clock: `now` is an argument.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -14,35 +14,30 @@ from typing import Final, Literal
 
 from assistant.conversation.events import Event, Notice, Phase, RecallDone, Recorded, Replied
 from assistant.conversation.generate import Draft, generate
+from assistant.conversation.history import SEQUENCE, History
 from assistant.conversation.ports import LanguageModel, TextEmbedder
 from assistant.conversation.prompt import (
     NO_REPLY,
-    PASSAGES_SHARE,
     PastTurn,
     Prompt,
+    Room,
     build_prompt,
     fit_history,
     history_messages,
-    message_limit,
-    past_turns,
-    prompt_limit,
-    recent,
     shorten,
     unpack,
 )
 from assistant.conversation.recall import RecallLimits, encode, recall, shorten_query
 from assistant.conversation.states import KeptStates
-from assistant.errors import InputError, NotFound, TimedOut
+from assistant.errors import InputError, TimedOut
 from assistant.memory.memory import Memory
 from assistant.records import ChatMessage, EncodedText, Recall, Reply, SamplingParameters, Turn
 
 Mode = Literal["normal", "read-only", "temporary"]
 LoadModel = Callable[[Callable[[float], None]], LanguageModel]
 
-SEQUENCE_CHAT: Final = 0  # holds the open conversation's prefix
-SEQUENCE_ASIDE: Final = 1  # for anything that must not evict it
+SEQUENCE_ASIDE: Final = 1  # for answers that must not evict the conversation's prefix
 N_TITLE_CHARACTERS: Final = 60
-N_CHARACTERS_A_TOKEN: Final = 8  # more than any tokeniser's mean: a quick cut loses nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +92,10 @@ class Engine:
         self.embedder = embedder
         self.behaviour = behaviour
         self.mode: Mode = "normal"
-        self.conversation_id: int | None = None
-        self.history: Sequence[PastTurn] = ()
+        self.history = History(memory, states)
         self.on_phase = on_phase
         self._load_model = load_model
         self._model: LanguageModel | None = None
-        self._states = states
         self._running = False
         self._stopping = Flag()
 
@@ -119,12 +112,11 @@ class Engine:
         """
         if not text.strip():
             raise InputError("The prompt is empty.", "Write something.")
-        self._stopping.clear()
-        self._running = True  # from here on `stop` counts, though no event has been asked for yet
+        self._begin_stoppable()
         return self._turn(text, now, options)
 
     def _turn(self, text: str, now: datetime, options: AskOptions) -> Iterator[Event]:
-        encoded = encode(text, self.embedder, now, before=self._last_reply())
+        encoded = encode(text, self.embedder, now, before=self.history.last_reply)
         turn = self._begin(encoded, now, options)  # 1 the message is safe before anything else
         draft, recalled, prompt = Draft(), Recall(text), None
         try:
@@ -158,27 +150,16 @@ class Engine:
         self, turn_id: int, memory_ids: Collection[int], now: datetime
     ) -> Iterator[Event]:
         """The answer of that turn had these memories not been given. Nothing is recorded."""
-        text = self._message_of(turn_id)
-        given = self.memory.recalls(turn_id)
-        kept = tuple(memory for memory in given.memories if memory.id not in memory_ids)
-        self._stopping.clear()
-        self._running = True
-        yield from self._load()
-        recalled = replace(given, memories=kept)
-        behaviour, model = self.behaviour, self.model
-        turns = fit_history(
-            behaviour.system, self._turns_before(turn_id), model, self._history_room(text)
-        )
-        prompt = build_prompt(
-            text, recalled, turns, model, behaviour.system, behaviour.sampling.max_tokens
-        )
-        yield RecallDone(prompt.recall)
+        self._begin_stoppable()
         draft = Draft()
         try:
+            yield from self._load()
+            prompt = self._prompt_without(turn_id, memory_ids)
+            yield RecallDone(prompt.recall)
             yield from self._generate(prompt, draft, DEFAULT_OPTIONS, SEQUENCE_ASIDE)
         finally:
             self._running = False
-            model.drop_sequence(SEQUENCE_ASIDE)
+            self.load().drop_sequence(SEQUENCE_ASIDE)
         yield Replied(Turn(0, 0, 0, 0, now), draft.reply())
 
     def why(self, turn_id: int) -> Explanation:
@@ -189,33 +170,36 @@ class Engine:
 
     # --- the open conversation ----------------------------------------------------------------
 
+    @property
+    def conversation_id(self) -> int | None:
+        return self.history.conversation_id
+
     def open_conversation(self, conversation_id: int | None, mode: Mode = "normal") -> None:
         """Continue a conversation from its saved KV state, or begin a new one with None.
 
         Raises NotFound.
         """
         self._keep_state()
-        if conversation_id is not None:
-            self.memory.conversation(conversation_id)  # raises NotFound
-        self.conversation_id, self.mode, self.history = conversation_id, mode, ()
+        self.history.open(conversation_id)
+        self.mode = mode
         if self._model is not None:
-            self._restore(self._model)
+            self.history.restore(self._model, self._room())
 
     def choose_branch(self, turn_id: int) -> None:
         """Make that turn the one its conversation goes on from. Raises NotFound."""
         self.memory.choose_branch(turn_id)
         if self._model is not None:
-            self.history = self._fitting(self._recorded_turns())
+            self.history.restore(self._model, self._room())
 
     def settle(self) -> None:
         """Read the last turn as the history will show it, without its notes, while nobody waits.
 
         The next turn then evaluates its own text only. Ends at `stop`.
         """
-        if self._model is not None and self.history:
-            messages = history_messages(self.behaviour.system, self.history)
+        if self._model is not None and self.history.turns:
+            messages = history_messages(self.behaviour.system, self.history.turns)
             tokens = self._model.render(messages, add_generation_prompt=False)
-            self._model.prefill(tokens, sequence=SEQUENCE_CHAT)
+            self._model.prefill(tokens, sequence=SEQUENCE)
 
     def prefill(self, text: str, now: datetime) -> None:
         """Recall for what is typed so far and read the prompt for it, before Enter is pressed.
@@ -226,8 +210,9 @@ class Engine:
             return
         encoded = encode(text, self.embedder, now)
         turn = Turn(0, self.conversation_id or 0, 0, 0, now)
-        prompt = self._prompt(text, self._recall(encoded, turn, now, DEFAULT_OPTIONS))
-        self._model.prefill(prompt.tokens[:-1], sequence=SEQUENCE_CHAT)
+        recalled = self._recall(encoded, turn, now, DEFAULT_OPTIONS)
+        prompt = self._prompt(text, recalled, DEFAULT_OPTIONS)
+        self._model.prefill(prompt.tokens[:-1], sequence=SEQUENCE)
 
     def close(self) -> None:
         """Save the open conversation's KV state and free the model. The store stays open."""
@@ -238,18 +223,13 @@ class Engine:
 
     # --- the model ----------------------------------------------------------------------------
 
-    @property
-    def model(self) -> LanguageModel:
-        assert self._model is not None, "load() comes first"
-        return self._model
-
     def load(self) -> LanguageModel:
-        """Load the model now rather than with the first turn. Raises ModelError, OutOfMemory."""
+        """The model, loaded now if it is not yet. Raises ModelError, OutOfMemory."""
         if self._model is None:
             self._model = self._load_model(
                 lambda share: self.on_phase(Phase("loading model", share))
             )
-            self._restore(self._model)
+            self.history.restore(self._model, self._room())
         return self._model
 
     def _load(self) -> Iterator[Event]:
@@ -262,15 +242,17 @@ class Engine:
     def _begin(self, encoded: EncodedText, now: datetime, options: AskOptions) -> Turn:
         """Record the message. A turn that is not to be recorded has id 0."""
         if self.mode != "normal" or not options.record:
-            return Turn(0, 0, self._next_number(), 0, now)
+            return Turn(0, 0, self.history.next_number, 0, now)
         if self.conversation_id is None:
             title = " ".join(encoded.text.split())[:N_TITLE_CHARACTERS]
-            self.conversation_id = self.memory.new_conversation(title, now)
+            self.history.conversation_id = self.memory.new_conversation(title, now)
         if options.replaces is not None:
-            self.history = [past for past in self.history if past.turn_id != options.replaces]
-        return self.memory.begin_turn(
+            self.history.drop(options.replaces)
+        turn = self.memory.begin_turn(
             encoded, now, conversation_id=self.conversation_id, replaces=options.replaces
         )
+        self.history.running = turn.id
+        return turn
 
     def _recall(
         self, encoded: EncodedText, turn: Turn, now: datetime, options: AskOptions
@@ -280,25 +262,31 @@ class Engine:
             return Recall(encoded.text)
         n_memories, n_tokens = self.behaviour.n_memories, self.behaviour.memory_tokens
         query, vector = encoded.text, encoded.vector
-        in_prompt = {past.turn_id for past in self.history}
+        in_prompt = {past.turn_id for past in self.history.turns}
         if self._is_long(encoded.text) and encoded.passages:
             n_memories = max(n_memories, len(encoded.passages))
-            n_tokens = int(self._prompt_limit() * PASSAGES_SHARE)
+            n_tokens = self._room().passages
             query = shorten_query(encoded.resolved_text)
             vector = encode(query, self.embedder, now).vector
         else:
             in_prompt.add(turn.id)
-        limits = RecallLimits(n_memories, n_tokens, self.model.count_tokens)
+        limits = RecallLimits(n_memories, n_tokens, self.load().count_tokens)
         conversation_id = turn.conversation_id or None
         return recall(query, vector, self.memory, now, limits, in_prompt, conversation_id)
 
-    def _prompt(self, text: str, recalled: Recall, options: AskOptions = DEFAULT_OPTIONS) -> Prompt:
+    def _prompt(self, text: str, recalled: Recall, options: AskOptions) -> Prompt:
+        model, room = self.load(), self._room(options)
         system = self.behaviour.system if options.system is None else options.system
-        if not options.replaces:
-            self.history = fit_history(system, self.history, self.model, self._history_room(text))
-        return build_prompt(
-            text, recalled, self.history, self.model, system, self._sampling(options).max_tokens
-        )
+        turns = self.history.fit(system, model, room.history(model.count_tokens(text)))
+        return build_prompt(text, recalled, turns, model, system, room)
+
+    def _prompt_without(self, turn_id: int, memory_ids: Collection[int]) -> Prompt:
+        text, model, room = self._message_of(turn_id), self.load(), self._room()
+        given, system = self.memory.recalls(turn_id), self.behaviour.system
+        kept = tuple(memory for memory in given.memories if memory.id not in memory_ids)
+        n_history = room.history(model.count_tokens(text))
+        turns = fit_history(system, self._turns_before(turn_id), model, n_history)
+        return build_prompt(text, replace(given, memories=kept), turns, model, system, room)
 
     def _notices(self, encoded: EncodedText, prompt: Prompt) -> Iterator[Event]:
         if self.embedder is None and self.mode != "temporary":
@@ -310,20 +298,20 @@ class Engine:
             )
 
     def _generate(
-        self, prompt: Prompt, draft: Draft, options: AskOptions, sequence: int = SEQUENCE_CHAT
+        self, prompt: Prompt, draft: Draft, options: AskOptions, sequence: int = SEQUENCE
     ) -> Iterator[Event]:
-        sampling = self._sampling(options)
-        sampling = replace(sampling, max_tokens=min(sampling.max_tokens, prompt.n_reply_max))
-        if not self._stopping.is_set():
-            yield from generate(
-                prompt.tokens,
-                self.model,
-                sampling,
-                draft,
-                is_stopping=self._stopping.is_set,
-                on_phase=self.on_phase,
-                sequence=sequence,
-            )
+        sampling = options.sampling or self.behaviour.sampling
+        if self._stopping.is_set():
+            return
+        yield from generate(
+            prompt.tokens,
+            self.load(),
+            replace(sampling, max_tokens=min(sampling.max_tokens, prompt.n_reply_max)),
+            draft,
+            is_stopping=self._stopping.is_set,
+            on_phase=self.on_phase,
+            sequence=sequence,
+        )
 
     def _finish(
         self,
@@ -348,9 +336,10 @@ class Engine:
                 model=self.behaviour.model_name,
                 prompt=prompt.pack() if prompt else "",
             )
-        said = reply.text if reply.text.strip() else NO_REPLY
-        past = PastTurn(turn.id, turn.number, self._shown(encoded.text), said)
-        self.history = [*self.history, past]
+        if self._model is not None:
+            shown = shorten(encoded.text, self._model, self._room().message)
+            said = reply.text if reply.text.strip() else NO_REPLY
+            self.history.add(PastTurn(turn.id, turn.number, shown, said))
         return reply
 
     @contextmanager
@@ -378,64 +367,28 @@ class Engine:
 
     # --- small questions ----------------------------------------------------------------------
 
-    def _sampling(self, options: AskOptions) -> SamplingParameters:
-        return options.sampling or self.behaviour.sampling
+    def _begin_stoppable(self) -> None:
+        """From here on `stop` counts, though no event has been asked for yet."""
+        self._stopping.clear()
+        self._running = True
 
-    def _prompt_limit(self) -> int:
-        return prompt_limit(self.model.n_ctx, self.behaviour.sampling.max_tokens)
-
-    def _message_limit(self) -> int:
-        return message_limit(self.model.n_ctx, self.behaviour.sampling.max_tokens)
+    def _room(self, options: AskOptions = DEFAULT_OPTIONS) -> Room:
+        sampling = options.sampling or self.behaviour.sampling
+        return Room(self.load().n_ctx, sampling.max_tokens, self.behaviour.memory_tokens)
 
     def _is_long(self, text: str) -> bool:
-        limit = self._message_limit()
-        return len(text) > limit and self.model.count_tokens(text) > limit
-
-    def _shown(self, text: str) -> str:
-        return shorten(text, self._model, self._message_limit()) if self._model else text
-
-    def _history_room(self, text: str) -> int:
-        n_question = min(self.model.count_tokens(text), self._message_limit())
-        return self._prompt_limit() - n_question - self.behaviour.memory_tokens
-
-    def _last_reply(self) -> str:
-        return self.history[-1].assistant if self.history else ""
-
-    def _next_number(self) -> int:
-        return self.history[-1].number + 1 if self.history else 1
+        limit = self._room().message
+        return len(text) > limit and self.load().count_tokens(text) > limit
 
     def _message_of(self, turn_id: int) -> str:
-        for message in self.memory.messages_of_turn(turn_id):
-            if message.role == "user":
-                return message.text
-        raise NotFound(f"There is no turn {turn_id}.", "Run `assistant chats list`.")
-
-    def _recorded_turns(self, conversation_id: int | None = None) -> list[PastTurn]:
-        opened = conversation_id or self.conversation_id
-        if opened is None or self._model is None:
-            return []
-        messages = self.memory.messages(opened)
-        return past_turns(messages, self._model, self.behaviour.sampling.max_tokens)
+        return self.memory.message(self.memory.turn(turn_id).message_id).text
 
     def _turns_before(self, turn_id: int) -> list[PastTurn]:
         turn = self.memory.turn(turn_id)
-        self.load()
-        turns = self._recorded_turns(turn.conversation_id)
-        return [past for past in turns if past.number < turn.number]
-
-    def _fitting(self, turns: Sequence[PastTurn]) -> Sequence[PastTurn]:
-        return recent(turns, self.model.n_ctx * N_CHARACTERS_A_TOKEN)
-
-    def _restore(self, model: LanguageModel) -> None:
-        """The open conversation's history and its KV state, whose first turn it begins with."""
-        turns = self._recorded_turns()
-        first = None
-        if self._states and self.conversation_id is not None:
-            first = self._states.restore(self.conversation_id, model, SEQUENCE_CHAT)
-        starts = [i for i, past in enumerate(turns) if past.turn_id == first]
-        self.history = turns[starts[0] :] if starts else self._fitting(turns)
+        return self.history.recorded(
+            turn.conversation_id, self.load(), self._room(), before=turn.number
+        )
 
     def _keep_state(self) -> None:
-        if self._states and self._model and self.conversation_id and self.history:
-            first = self.history[0].turn_id
-            self._states.keep(self.conversation_id, first, self._model, SEQUENCE_CHAT)
+        if self._model is not None and self.mode == "normal":
+            self.history.keep_state(self._model)

@@ -56,14 +56,32 @@ class Prompt:
         return json.dumps({"system": system, "first_turn": first_turn, "question": question})
 
 
-def prompt_limit(n_ctx: int, max_tokens: int) -> int:
-    """Most tokens a prompt may have, so that a reply still fits."""
-    return n_ctx - min(max_tokens, int(n_ctx * REPLY_SHARE))
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How the context window is shared out, tokens."""
 
+    n_ctx: int
+    max_tokens: int  # of the reply
+    memory_tokens: int = 0
 
-def message_limit(n_ctx: int, max_tokens: int) -> int:
-    """Most tokens of a message that is shown whole."""
-    return int(prompt_limit(n_ctx, max_tokens) * MESSAGE_SHARE)
+    @property
+    def prompt(self) -> int:
+        """Most tokens of a prompt, so that a reply still fits."""
+        return self.n_ctx - min(self.max_tokens, int(self.n_ctx * REPLY_SHARE))
+
+    @property
+    def message(self) -> int:
+        """Most tokens of a message that is shown whole."""
+        return int(self.prompt * MESSAGE_SHARE)
+
+    @property
+    def passages(self) -> int:
+        """Tokens for the passages of an over-long message."""
+        return int(self.prompt * PASSAGES_SHARE)
+
+    def history(self, n_question: int) -> int:
+        """Most tokens of system prompt and history beside a question and its notes."""
+        return self.prompt - min(n_question, self.message) - self.memory_tokens
 
 
 def shorten(text: str, model: TokenCounter, n_tokens_max: int) -> str:
@@ -90,13 +108,12 @@ def _ends(text: str, n_tokens_max: int) -> str:
     return f"{text[:n_kept]} ... {text[-n_kept:]}"
 
 
-def past_turns(messages: Sequence[Message], model: TokenCounter, max_tokens: int) -> list[PastTurn]:
+def past_turns(messages: Sequence[Message], model: TokenCounter, room: Room) -> list[PastTurn]:
     """Recorded messages in order as finished turns in order."""
-    limit = message_limit(model.n_ctx, max_tokens)
     turns: dict[int, PastTurn] = {}
     for message in messages:
         if message.role == "user":
-            shown = shorten(message.text, model, limit)
+            shown = shorten(message.text, model, room.message)
             turn = PastTurn(message.turn_id, len(turns) + 1, shown, NO_REPLY)
             turns[message.turn_id] = turn
         elif message.role == "assistant" and message.turn_id in turns and message.text.strip():
@@ -140,15 +157,6 @@ def unpack(packed: str, turns: Sequence[PastTurn]) -> list[ChatMessage]:
     return [*before, ChatMessage("user", stored["question"])]
 
 
-def recent(turns: Sequence[PastTurn], n_characters_max: int) -> Sequence[PastTurn]:
-    """The newest turns within a number of characters: a quick cut before the exact one."""
-    for start in range(len(turns) - 1, -1, -1):
-        n_characters_max -= len(turns[start].user) + len(turns[start].assistant)
-        if n_characters_max < 0:
-            return turns[start + 1 :]
-    return turns
-
-
 def fit_history(
     system: str, history: Sequence[PastTurn], model: TokenCounter, n_tokens_max: int
 ) -> Sequence[PastTurn]:
@@ -180,15 +188,14 @@ def build_prompt(
     history: Sequence[PastTurn],
     model: TokenCounter,
     system: str,
-    max_tokens: int,
+    room: Room,
 ) -> Prompt:
     """The prompt for `text`, never longer than the context window leaves room for.
 
     What does not fit leaves in this order: the oldest turns, the weakest memories, the middle of
     the text, at last the system prompt.
     """
-    limit = prompt_limit(model.n_ctx, max_tokens)
-    text = shorten(text, model, message_limit(model.n_ctx, max_tokens))
+    text = shorten(text, model, room.message)
     turns, memories = list(history), list(recalled.memories)
     while True:
         messages = (
@@ -196,7 +203,7 @@ def build_prompt(
             ChatMessage("user", question(text, memories)),
         )
         tokens = tuple(model.render(messages))
-        if len(tokens) <= limit:
+        if len(tokens) <= room.prompt:
             break
         if turns:
             turns = turns[(len(turns) + 3) // 4 :]

@@ -4,6 +4,7 @@ Knows the shape of an embedder and the `Memory` facade; nothing of the language 
 function that counts tokens.
 """
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,6 +18,8 @@ from assistant.records import EncodedText, FloatArray, Passage, Recall
 
 N_WORDS_BEFORE: Final = 60  # of the message before, its end: the text itself must fit as well
 N_QUERY_WORDS: Final = 60  # of an over-long text, taken at each end: where a paste has its question
+_QUESTION: Final = re.compile(r"[^.!?;:]{1,400}\?")
+_SENTENCE: Final = re.compile(r"(?<=[.!?;:])\s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +57,16 @@ def encode(
 
 
 def shorten_query(text: str) -> str:
-    """The two ends of an over-long text: a paste has its question before or after it."""
+    """What an over-long text asks: the questions at its two ends, or else the ends themselves.
+
+    The words of a paste would find the paste's own ends again and drown the question.
+    """
     words = text.split()
     if len(words) <= 2 * N_QUERY_WORDS:
         return text
-    return " ".join(words[:N_QUERY_WORDS] + words[-N_QUERY_WORDS:])
+    ends = [" ".join(words[:N_QUERY_WORDS]), " ".join(words[-N_QUERY_WORDS:])]
+    asked = [found.strip() for end in ends for found in _QUESTION.findall(end)]
+    return " ".join(asked) or " ".join(_SENTENCE.split(ends[0])[:1] + _SENTENCE.split(ends[1])[-1:])
 
 
 def recall(

@@ -10,10 +10,12 @@ from pathlib import Path
 from typing import Any, Self
 
 from assistant.errors import NotFound
-from assistant.memory import messages
+from assistant.memory import messages, thoughts
 from assistant.memory.columns import Columns
+from assistant.memory.derived import DerivedMemory
 from assistant.memory.schema import Store, to_text
 from assistant.memory.search import Query, search
+from assistant.memory.words import replace_speakers
 from assistant.records import (
     Conversation,
     EncodedText,
@@ -28,13 +30,14 @@ from assistant.records import (
 UNKNOWN_EMBEDDER = "unknown"
 
 
-class Memory:
+class Memory(DerivedMemory):
     """Everything that was said in one SQLite file, and how it is found again."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
         self._columns = Columns()
         self._embedder: tuple[str, int] | None = None  # id and dimension
+        self.priors = True  # False: recall without length, question mark and speaker's name
 
     @classmethod
     def open(
@@ -216,7 +219,21 @@ class Memory:
             ),
         )
 
+    def query_text(self, query: str) -> str:
+        """What to embed for a query: names of speakers are features, not words, so one that is
+        named becomes "I", as its own messages have it."""
+        self._columns.refresh(self.store)
+        return replace_speakers(query, self._columns.speakers)
+
     # --- reading --------------------------------------------------------------------------
+
+    def turn(self, turn_id: int) -> Turn:
+        """Raises NotFound."""
+        return messages.read_turn(self.store, turn_id)
+
+    def messages_of_turn(self, turn_id: int) -> list[Message]:
+        """The message and its reply. Raises NotFound."""
+        return messages.read_turn_messages(self.store, turn_id)
 
     def messages(self, conversation_id: int) -> list[Message]:
         """A conversation's messages in order. Raises NotFound."""
@@ -224,6 +241,10 @@ class Memory:
 
     def message(self, message_id: int) -> Message:
         return messages.read_message(self.store, message_id)
+
+    def turn(self, turn_id: int) -> Turn:
+        """Raises NotFound."""
+        return messages.read_turn(self.store, turn_id)
 
     def branches(self, turn_id: int) -> list[int]:
         """The turns that share this one's place, itself among them, oldest first."""
@@ -296,6 +317,7 @@ class Memory:
                 "UPDATE memories SET state = ? WHERE id = ?",
                 [(state, memory_id) for memory_id, state in before],
             )
+            thoughts.after_undo(connection, [memory_id for memory_id, _ in before], now)
             connection.execute(
                 "UPDATE operations SET undone = ? WHERE id = ?", (to_text(now), row["id"])
             )

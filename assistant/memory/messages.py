@@ -301,6 +301,19 @@ def insert_recalls(connection: sqlite3.Connection, turn_id: int, recall: Recall)
         )
 
 
+def read_turn(store: Store, turn_id: int) -> Turn:
+    """Raises NotFound."""
+    rows = store.read(
+        "SELECT t.id, t.conversation_id, t.number, min(m.id), t.created FROM turns t"
+        " JOIN messages m ON m.turn_id = t.id AND m.role = 'user' WHERE t.id = ? GROUP BY t.id",
+        (turn_id,),
+    )
+    if not rows:
+        raise NotFound(f"There is no turn {turn_id}.", "Run `assistant chats list`.")
+    turn_id, conversation_id, number, message_id, created = rows[0]
+    return Turn(turn_id, conversation_id, number, message_id, from_text(created))
+
+
 def read_messages(store: Store, conversation_id: int) -> list[Message]:
     """A conversation's messages in order, of the chosen branches only. Raises NotFound where there is no such conversation."""
     read_conversation(store, conversation_id)
@@ -312,11 +325,43 @@ def read_messages(store: Store, conversation_id: int) -> list[Message]:
     return [_message(row) for row in rows]
 
 
+def read_messages_of_turn(store: Store, turn_id: int) -> list[Message]:
+    """What was said in one turn, in order; empty where there is no such turn."""
+    rows = store.read("SELECT * FROM messages WHERE turn_id = ? ORDER BY id", (turn_id,))
+    return [_message(row) for row in rows]
+
+
 def read_message(store: Store, message_id: int) -> Message:
     rows = store.read("SELECT * FROM messages WHERE id = ?", (message_id,))
     if not rows:
         raise NotFound(f"There is no message {message_id}.")
     return _message(rows[0])
+
+
+def read_turn(store: Store, turn_id: int) -> Turn:
+    """Raises NotFound."""
+    rows = store.read(
+        "SELECT t.*, (SELECT min(id) FROM messages WHERE turn_id = t.id) AS message_id"
+        " FROM turns t WHERE t.id = ?",
+        (turn_id,),
+    )
+    if not rows:
+        raise NotFound(f"There is no turn {turn_id}.")
+    row = rows[0]
+    return Turn(
+        row["id"],
+        row["conversation_id"],
+        row["number"],
+        row["message_id"] or 0,
+        from_text(row["created"]),
+    )
+
+
+def read_turn_messages(store: Store, turn_id: int) -> list[Message]:
+    """Raises NotFound."""
+    read_turn(store, turn_id)
+    rows = store.read("SELECT * FROM messages WHERE turn_id = ? ORDER BY id", (turn_id,))
+    return [_message(row) for row in rows]
 
 
 _CONVERSATION: Final = (
