@@ -198,18 +198,16 @@ class Model:
             if on_progress is not None:
                 on_progress((at - n_reused) / (len(tokens) - n_reused))
             step = tokens[at : at + self._step]
-            stopped = not self._evaluate(step, sequence, is_last=at + len(step) == len(tokens))
+            is_last = at + len(step) == len(tokens)
+            stopped = not self._append(step, sequence, n_outputs=int(is_last))
             at += 0 if stopped else len(step)
         if on_progress is not None and not stopped:
             on_progress(1.0)
         self.prefilled = Prefill(at - n_reused, n_reused, stopped)
         return self.prefilled
 
-    def _evaluate(self, tokens: Sequence[int], sequence: int, *, is_last: bool) -> bool:
-        """Evaluate at the end of `sequence`, making room if need be; False where stopped."""
-        return self._append(tokens, sequence, int(is_last))
-
     def _append(self, tokens: Sequence[int], sequence: int, n_outputs: int) -> bool:
+        """Evaluate at the end of `sequence`, making room if need be; False where stopped."""
         cache = self.kv_cache
         start = len(cache.tokens(sequence))
         try:
@@ -397,6 +395,10 @@ class Model:
     def stop(self) -> None:
         """End the call that runs now, reading or writing, within 300 ms. From any thread."""
         self._stop.set()
+
+    def clear_stop(self) -> None:
+        """Forget a `stop` that came while nothing ran. Reading and writing do it themselves."""
+        self._stop.clear()
 
     def close(self) -> None:
         """Free everything. The model is of no use afterwards; a second call does nothing."""
