@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Never
 
 import click
 
+from assistant.catalogue.network import install_network_guard, log_network_to
 from assistant.cli import root
 from assistant.cli.settings import Settings
 from assistant.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGPIPE, EXIT_SIGTERM, AssistantError
@@ -27,6 +28,8 @@ def main(arguments: "Sequence[str] | None" = None) -> int:
     """Run one command and return the exit code. Never raises."""
     signal.signal(signal.SIGTERM, _terminate)
     settings = Settings()
+    install_network_guard()
+    log_network_to(lambda: settings.paths.network_log)
     code = run(settings, arguments)
     try:
         sys.stdout.flush()

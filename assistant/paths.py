@@ -49,6 +49,11 @@ class Paths:
         return self.data_dir / "assistant.log"
 
     @property
+    def network_log(self) -> Path:
+        """JSON lines: every connection that the network guard refused or let through."""
+        return self.data_dir / "network.log"
+
+    @property
     def prompt_history(self) -> Path:
         return self.data_dir / "prompt_history"
 

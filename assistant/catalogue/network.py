@@ -43,7 +43,7 @@ class _Guard:
 
     def __init__(self) -> None:
         self.installed = False
-        self.log_file: Path | None = None
+        self.log_file: Callable[[], Path] | None = None
         self.attempts: list[Attempt] = []
         self.open_reasons: list[str] = []
         self.clock: Callable[[], datetime] = lambda: datetime.now(UTC)
@@ -77,7 +77,7 @@ class _Guard:
             del self.attempts[:-1000]
         if self.log_file is not None:
             with contextlib.suppress(OSError):  # a full disk must not turn a refusal into a crash
-                _append(self.log_file, attempt)
+                _append(self.log_file(), attempt)
 
 
 _guard = _Guard()
@@ -92,8 +92,11 @@ def install_network_guard(clock: Callable[[], datetime] | None = None) -> None:
         sys.addaudithook(_guard.hook)
 
 
-def log_network_to(file: Path | None) -> None:
-    """Keep the attempts in `file` (JSON lines, 0600) as well, for `doctor` in a later process."""
+def log_network_to(file: Callable[[], Path]) -> None:
+    """Keep the attempts in a file (JSON lines, 0600) as well, for `doctor` in a later process.
+
+    `file` is asked for the path at each attempt: the data directory may be named after the start.
+    """
     _guard.log_file = file
 
 

@@ -86,7 +86,7 @@ def test_a_download_opens_the_network_for_its_own_context_alone() -> None:
 def test_attempts_are_logged_for_a_later_process(tmp_path: Path) -> None:
     log = tmp_path / "network.log"
     code = (
-        f"log_network_to(Path({str(log)!r}))\n"
+        f"log_network_to(lambda: Path({str(log)!r}))\n"
         "refused(lambda: socket.getaddrinfo('one.invalid', 1))\n"
         "with network_allowed('download of x'): refused(lambda: socket.getaddrinfo('two.invalid', 1))\n"
         "print(len(attempts()))"
@@ -113,7 +113,7 @@ def test_a_torn_line_of_the_log_is_passed_over(tmp_path: Path) -> None:
 def test_the_log_is_halved_when_it_grows_large(tmp_path: Path) -> None:
     log = tmp_path / "network.log"
     code = (
-        f"network.MAX_LOG_BYTES = 4000; log_network_to(Path({str(log)!r}))\n"
+        f"network.MAX_LOG_BYTES = 4000; log_network_to(lambda: Path({str(log)!r}))\n"
         "for i in range(60): refused(lambda: socket.getaddrinfo(f'host{i}.invalid', 1))\n"
     )
     run(code)
@@ -123,7 +123,7 @@ def test_the_log_is_halved_when_it_grows_large(tmp_path: Path) -> None:
 
 def test_a_log_that_cannot_be_written_does_not_break_the_refusal(tmp_path: Path) -> None:
     code = (
-        f"log_network_to(Path({str(tmp_path)!r}))\n"  # a folder
+        f"log_network_to(lambda: Path({str(tmp_path)!r}))\n"  # a folder
         "print(refused(lambda: socket.getaddrinfo('one.invalid', 1)))"
     )
     assert run(code) == "True"
