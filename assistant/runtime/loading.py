@@ -7,15 +7,18 @@ Knows parameters, sizes and error texts; nothing of prompts. The defaults that m
 - all sequences share one pool of KV cells (`kv_unified`), so a prefix can be shared for nothing.
 """
 
+import ctypes
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from assistant.errors import ModelMissing, ModelUnreadable, OutOfMemory
+from assistant.runtime.available import available_bytes
 from assistant.runtime.hooks import WeightHook
 from assistant.runtime.library import StopFlag, llama, take_complaints
-from assistant.runtime.machine import available_ram_bytes, physical_cores
+from assistant.runtime.machine import physical_cores
 
 # Logits a single evaluation may output; llama.cpp sizes its buffers for this many vocabularies.
 MAX_OUTPUTS: Final = 64
@@ -24,6 +27,7 @@ _COMPUTE_BYTES: Final = 160 << 20  # graph buffers and what llama.cpp allocates 
 _SIDE_SHARE: Final = 4  # one cell in this many more, for sequences beside the conversation
 _SIDE_MIN: Final = 512
 _N_CTX_MIN: Final = 256
+N_CTX_MODEST: Final = 4096  # taken where the weights alone exceed the RAM
 _BITS_PER_VALUE: Final = {"f16": 16.0, "q8_0": 8.5, "q4_0": 4.5}
 
 
@@ -60,15 +64,15 @@ def load(
 ) -> Loaded:
     """Raises ModelMissing, ModelUnreadable or OutOfMemory; frees what it had by then."""
     lib = llama()
-    check_file(path)
     model_params, callback = _model_params(options, on_progress)
     context_params = _context_params(options, stop)
     if window is not None:
         window.apply(model_params, context_params)
     take_complaints()
-    model = lib.llama_model_load_from_file(str(path).encode(), model_params)
+    model = lib.llama_model_load_from_file(os.fsencode(path), model_params)
     if not model:
         raise _load_error(path)
+    context = None
     try:
         if not lib.llama_model_has_decoder(model):
             raise ModelUnreadable(f"{path} is no chat model.", "Choose another model.")
@@ -77,10 +81,44 @@ def load(
         context = lib.llama_init_from_model(model, context_params)
         if not context:
             raise _context_error(n_ctx, options)
+        if window is not None:
+            window.attach(model, context)
     except BaseException:
+        if context:
+            lib.llama_free(context)
         lib.llama_model_free(model)
         raise
     return Loaded(model, context, n_ctx, (callback, context_params))
+
+
+def find_window(path: Path, setting: str, options: LoadOptions) -> WeightHook | None:
+    """The weight window that `setting` asks for; None where the file is simply mapped.
+
+    Raises what `weight_window.open_window` raises, and ModelUnreadable.
+    """
+    free = available_bytes()
+    is_auto = setting == "auto"
+    if setting == "off" or (is_auto and (free is None or path.stat().st_size < free // 2)):
+        return None
+    from assistant.runtime.weight_window import open_window
+
+    reserve = _COMPUTE_BYTES + (kv_bytes(path, options) if is_auto else 0)
+    return open_window(path, setting, reserve_bytes=reserve)
+
+
+def kv_bytes(path: Path, options: LoadOptions) -> int:
+    """Bytes of KV cache the options ask for, from the file's metadata alone."""
+    lib = llama()
+    params, _ = _model_params(options, None)
+    params.vocab_only = True
+    model = lib.llama_model_load_from_file(os.fsencode(path), params)
+    if not model:
+        raise _load_error(path)
+    n_ctx = options.n_ctx or N_CTX_MODEST
+    n_cells = n_ctx + side_cells(n_ctx, options.n_sequences)
+    n_bytes = n_cells * kv_bytes_per_token(model, options.kv_cache_type)
+    lib.llama_model_free(model)
+    return n_bytes
 
 
 def check_file(path: Path) -> None:
@@ -165,8 +203,6 @@ def kv_bytes_per_token(model: Any, kv_cache_type: str = "f16") -> int:
 
 def metadata(model: Any, key: str) -> str | None:
     """One GGUF metadata value as text."""
-    import ctypes
-
     lib = llama()
     room = 256
     while True:
@@ -188,13 +224,15 @@ def fit_n_ctx(model: Any, options: LoadOptions, file_bytes: int) -> int:
     """The context window in tokens. Raises OutOfMemory where the wanted one does not fit."""
     n_train = int(llama().llama_model_n_ctx_train(model))
     per_token = kv_bytes_per_token(model, options.kv_cache_type)
-    free = available_ram_bytes()
+    free = available_bytes()
     fits = n_train
     if free is not None and per_token:
         # Mapped weights give way under pressure, the KV cache does not.
         room = max(free - _COMPUTE_BYTES - file_bytes, (free - _COMPUTE_BYTES) // 2)
         cells = room // per_token
         fits = cells if options.n_sequences == 1 else cells * _SIDE_SHARE // (_SIDE_SHARE + 1)
+        if file_bytes > free and not options.n_ctx:
+            fits = min(fits, N_CTX_MODEST)  # what is left is better spent on weights
     if options.n_ctx and options.n_ctx <= fits:
         # Past what it was trained for a model writes noise.
         return min(options.n_ctx, n_train) if n_train > 0 else options.n_ctx

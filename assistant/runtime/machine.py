@@ -1,4 +1,4 @@
-"""What this machine offers a model: physical cores and free RAM, as its limits allow.
+"""How many cores a model may use, as the machine and the limits on the process allow.
 
 Knows the operating system's own counters (Linux, macOS), nothing of models.
 """
@@ -22,27 +22,6 @@ def physical_cores() -> int:
         siblings = _read(_CPU_DIR / f"cpu{cpu}" / "topology" / "core_cpus_list")
         cores.add(siblings or str(cpu))
     return max(1, min(len(cores), _cgroup_cpus() or len(cores)))
-
-
-def available_ram_bytes() -> int | None:
-    """RAM that can still be had without swapping, within the cgroup's limit; None where unknown."""
-    free = None
-    for line in _read(Path("/proc/meminfo")).splitlines():
-        if line.startswith("MemAvailable:"):
-            free = int(line.split()[1]) * 1024
-    limit, used = _read(_CGROUP_DIR / "memory.max"), _read(_CGROUP_DIR / "memory.current")
-    if free is not None and limit.isdigit() and used.isdigit():
-        # The page cache counts as used but gives way.
-        cached = _cgroup_page_cache_bytes()
-        free = min(free, max(0, int(limit) - int(used) + cached))
-    return free
-
-
-def _cgroup_page_cache_bytes() -> int:
-    fields = dict(
-        line.split() for line in _read(_CGROUP_DIR / "memory.stat").splitlines() if " " in line
-    )
-    return int(fields.get("file", "0"))
 
 
 def _cgroup_cpus() -> int | None:

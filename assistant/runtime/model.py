@@ -116,10 +116,15 @@ class Model:
             kv_cache_type=kv_cache_type,
             flash_attention=flash_attention,
         )
+        loading.check_file(path)
+        window = window or loading.find_window(path, weight_window, options)
         stop = StopFlag()
-        loaded = loading.load(path, options, stop, window, on_progress)
-        if window is not None:
-            window.attach(loaded.model, loaded.context)
+        try:
+            loaded = loading.load(path, options, stop, window, on_progress)
+        except BaseException:
+            if window is not None:
+                window.close()
+            raise
         return cls(path, loaded, stop, options, window)
 
     def _find_template(self) -> ChatTemplate:
@@ -299,7 +304,12 @@ class Model:
         self.finish = finish
 
     def _append_one(self, token: int, position: int, sequence: int) -> bool:
-        status = self.context.evaluate_one(token, position, sequence)
+        """`_append` for one token, without the slices."""
+        try:
+            status = self.context.evaluate_one(token, position, sequence)
+        except GenerationError:
+            self.kv_cache.resync(sequence)
+            raise
         if status is Status.DONE:
             self.kv_cache.append(sequence, (token,))
             return True

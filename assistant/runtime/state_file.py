@@ -54,7 +54,7 @@ def save(context: Any, sequence: int, tokens: Sequence[int], file: Path, me: Ide
         temporary.touch(mode=0o600)
         array = (lib.llama_token * len(tokens))(*tokens)
         written = lib.llama_state_seq_save_file(
-            context, str(temporary).encode(), sequence, array, len(tokens)
+            context, os.fsencode(temporary), sequence, array, len(tokens)
         )
         if not written:
             raise OSError("llama.cpp wrote nothing")
@@ -87,7 +87,7 @@ def load(context: Any, sequence: int, file: Path, me: Identity, n_max: int) -> l
     tokens = (lib.llama_token * n_max)()
     n = ctypes.c_size_t(0)
     done = lib.llama_state_seq_load_file(
-        context, str(file).encode(), sequence, tokens, n_max, ctypes.byref(n)
+        context, os.fsencode(file), sequence, tokens, n_max, ctypes.byref(n)
     )
     return list(tokens[: n.value]) if done else []
 
