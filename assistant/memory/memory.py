@@ -227,14 +227,6 @@ class Memory(DerivedMemory):
 
     # --- reading --------------------------------------------------------------------------
 
-    def turn(self, turn_id: int) -> Turn:
-        """Raises NotFound."""
-        return messages.read_turn(self.store, turn_id)
-
-    def messages_of_turn(self, turn_id: int) -> list[Message]:
-        """The message and its reply. Raises NotFound."""
-        return messages.read_turn_messages(self.store, turn_id)
-
     def messages(self, conversation_id: int) -> list[Message]:
         """A conversation's messages in order. Raises NotFound."""
         return messages.read_messages(self.store, conversation_id)

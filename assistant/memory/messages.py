@@ -315,7 +315,7 @@ def read_turn(store: Store, turn_id: int) -> Turn:
 
 
 def read_messages(store: Store, conversation_id: int) -> list[Message]:
-    """A conversation's messages in order, of the chosen branches only. Raises NotFound where there is no such conversation."""
+    """A conversation's messages in order, of the chosen branches only. Raises NotFound."""
     read_conversation(store, conversation_id)
     rows = store.read(
         "SELECT m.* FROM messages m JOIN turns t ON t.id = m.turn_id"
@@ -336,32 +336,6 @@ def read_message(store: Store, message_id: int) -> Message:
     if not rows:
         raise NotFound(f"There is no message {message_id}.")
     return _message(rows[0])
-
-
-def read_turn(store: Store, turn_id: int) -> Turn:
-    """Raises NotFound."""
-    rows = store.read(
-        "SELECT t.*, (SELECT min(id) FROM messages WHERE turn_id = t.id) AS message_id"
-        " FROM turns t WHERE t.id = ?",
-        (turn_id,),
-    )
-    if not rows:
-        raise NotFound(f"There is no turn {turn_id}.")
-    row = rows[0]
-    return Turn(
-        row["id"],
-        row["conversation_id"],
-        row["number"],
-        row["message_id"] or 0,
-        from_text(row["created"]),
-    )
-
-
-def read_turn_messages(store: Store, turn_id: int) -> list[Message]:
-    """Raises NotFound."""
-    read_turn(store, turn_id)
-    rows = store.read("SELECT * FROM messages WHERE turn_id = ? ORDER BY id", (turn_id,))
-    return [_message(row) for row in rows]
 
 
 _CONVERSATION: Final = (

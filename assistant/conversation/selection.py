@@ -1,0 +1,183 @@
+"""The default thought writer: rules that select sentences worth keeping. It writes nothing itself.
+
+A thought is a stretch of the person's own message with its dates resolved. Left out first: code,
+quotations, pasted text, questions, requests, greetings, hypotheses, fiction, and what is said of the
+assistant. What remains is scored for what lasts: facts, preferences, plans, events and relations of
+the person. A sentence that begins with "she" or "it" is taken together with the kept one before it, or
+not at all. Knows text and a date; no store, no model. The vocabulary is in `vocabulary`.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, time
+from typing import Final, Literal, get_args
+
+from assistant.conversation import vocabulary as v
+from assistant.memory.dates import find_dates, find_relative_dates, resolve_dates
+from assistant.memory.sentences import split_sentences
+
+Label = Literal["fact", "preference", "plan", "event", "relation"]
+LABELS: Final[tuple[Label, ...]] = get_args(Label)
+
+NAME: Final = "rules"
+VERSION: Final = "1"
+
+KEEP_SCORE: Final = 1.0  # default; what a sentence needs
+MAX_CHARACTERS: Final = 400  # of one thought; a longer sentence is prose, found as its message
+MIN_WORDS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Stretches [start, end) of a message that make one thought; `text` is their resolved form."""
+
+    pieces: tuple[tuple[int, int], ...]
+    text: str
+    label: Label
+    score: float
+    slot: tuple[str, str, str] | None = None  # subject, relation, object
+    event_time: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence that may become a thought. `reason` says why it may not; empty if it may."""
+
+    start: int
+    end: int
+    text: str
+    reason: str = ""
+
+
+def select_thoughts(text: str, now: datetime) -> list[Selection]:
+    """The thoughts of one message of the person, in order; often none."""
+    chosen: list[Selection] = []
+    for sentence in read_sentences(text):
+        kept = None if sentence.reason else _select(sentence, chosen, text, now)
+        if kept is None:
+            continue
+        if chosen and kept.pieces[0] == chosen[-1].pieces[0]:
+            chosen[-1] = kept
+        else:
+            chosen.append(kept)
+    return chosen
+
+
+def read_sentences(text: str) -> list[Sentence]:
+    """Every sentence of a message, without its opening phrase, with why it cannot be a thought."""
+    if v.FICTION.search(text):
+        return [Sentence(a, b, text[a:b], "fiction") for a, b in split_sentences(text)]
+    foreign = _foreign_spans(text)
+    sentences = []
+    for start, end in split_sentences(text):
+        start, end = _trim(text, start, end)
+        core = text[start:end]
+        inside = any(a < end and start < b for a, b in foreign)
+        reason = "quoted or code" if inside else _reason_to_drop(core)
+        sentences.append(Sentence(start, end, core, reason))
+    return sentences
+
+
+def _foreign_spans(text: str) -> list[tuple[int, int]]:
+    """Stretches that are not the person speaking: code, quoted lines, quotations, pasted text."""
+    spans = [match.span() for match in v.FOREIGN.finditer(text)]
+    if pasted := v.PASTED.search(text):
+        spans.append((pasted.start(), len(text)))
+    return spans
+
+
+def _trim(text: str, start: int, end: int) -> tuple[int, int]:
+    """Drop an opening like "Hi!", "By the way," or "Remember that", and a question at the end."""
+    while (opening := v.OPENING.match(text, start, end)) and opening.end() < end:
+        start = opening.end()
+    if text[start:end].endswith("?") and (asked := v.TRAILING_QUESTION.search(text, start, end)):
+        end = asked.start()
+    if closing := v.CLOSING.search(text, start, end):
+        end = closing.start()
+    return start, end
+
+
+def _reason_to_drop(core: str) -> str:
+    for reason, pattern in v.DROP:
+        if pattern.search(core):
+            return reason
+    if len(core) > MAX_CHARACTERS:
+        return "too long"
+    return "" if len(core.split()) >= MIN_WORDS else "too short"
+
+
+def _select(
+    sentence: Sentence, chosen: Sequence[Selection], text: str, now: datetime
+) -> Selection | None:
+    previous = chosen[-1] if chosen else None
+    label, score = score_sentence(sentence.text, now, follows=previous is not None)
+    if score < KEEP_SCORE:
+        return None
+    piece = (sentence.start, sentence.end)
+    if not v.PRONOUN_START.match(sentence.text):
+        return make_selection(text, (piece,), label, now, score)
+    if previous is None or len(previous.text) + len(sentence.text) > MAX_CHARACTERS:
+        return None  # nobody to say who "she" is
+    return make_selection(text, (*previous.pieces, piece), previous.label, now, previous.score)
+
+
+def make_selection(
+    text: str,
+    pieces: tuple[tuple[int, int], ...],
+    label: Label,
+    now: datetime,
+    score: float = KEEP_SCORE,
+) -> Selection:
+    """Stretches of a message as one thought: dates resolved, slot and event time read off."""
+    resolved = " ".join(resolve_dates(text[start:end], now).strip() for start, end in pieces)
+    chosen = Selection(pieces, resolved, label, score, find_slot(resolved))
+    for span in find_dates(resolved):
+        if not span.yearless:
+            midnight = datetime.combine(span.start, time(), tzinfo=now.tzinfo)
+            return replace(chosen, event_time=midnight)
+    return chosen
+
+
+def score_sentence(sentence: str, now: datetime, *, follows: bool = False) -> tuple[Label, float]:
+    """What the sentence is, and how much speaks for keeping it.
+
+    `follows`: the sentence right before it was kept, so a date or a name alone is evidence here.
+    """
+    found = {name for name, pattern in v.EVIDENCE.items() if pattern.search(sentence)}
+    if any(find_relative_dates(sentence, now)):
+        found.add("relative date")
+    if find_dates(sentence) or v.DAY_AND_MONTH.search(sentence):
+        found.add("date")
+    score = sum(v.WEIGHTS[name] for name in found)
+    if follows and found & {"relative date", "date", "name", "number", "copula"}:
+        score += v.FOLLOWS_WEIGHT
+    return _label(found), score
+
+
+def _label(found: set[str]) -> Label:
+    """The label whose evidence is the most telling; "fact" where none is."""
+    if "preference" in found:
+        return "preference"
+    if "plan" in found:
+        return "plan"
+    if "event" in found or ("past" in found and found & {"relative date", "date"}):
+        return "event"
+    if "relation" in found:
+        return "relation"
+    return "fact"
+
+
+def find_slot(sentence: str) -> tuple[str, str, str] | None:
+    """(subject, relation, object) where a pattern gives all three in the person's words, else None.
+
+    The subject is "person" for the person who writes.
+    """
+    if v.PAST_STATE.search(sentence):
+        return None  # "I used to live in Rome" fills no slot of today
+    for pattern, subject, relation in v.SLOTS:
+        if match := pattern.search(sentence):
+            groups = {name: " ".join(found.split()) for name, found in match.groupdict().items()}
+            value = groups["object"].strip(" .,!;")
+            named = (subject.format(**groups).lower(), relation.format(**groups).lower(), value)
+            return named if value else None
+    return None

@@ -1,0 +1,333 @@
+"""The facade's second half: what is derived from messages. Thoughts, their history, links and jobs.
+
+`Memory` inherits it; it adds no state of its own. Knows which part does what, no model and no clock.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from assistant.errors import NotFound
+from assistant.memory import jobs, messages, thought_rows, thoughts
+from assistant.memory.jobs import Job
+from assistant.memory.schema import Store, from_text, to_text
+from assistant.memory.sentences import is_quoted
+from assistant.memory.thoughts import NewThought, Outcome
+from assistant.records import EncodedText, FloatArray, Message, State, Thought
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One operation on a thought."""
+
+    id: int
+    thought_id: int
+    operation: str
+    at: datetime
+    actor: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A typed link between two memories. `resolution` is the person's word on a conflict."""
+
+    id: int
+    from_memory: int
+    to_memory: int
+    kind: str
+    reason: str
+    weight: float
+    resolution: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Conflict:
+    """Two thoughts that may not both be true; `a` is the older one."""
+
+    id: int
+    a: Thought
+    b: Thought
+    reason: str
+
+
+class DerivedMemory:
+    """What `Memory` offers on derived rows."""
+
+    store: Store
+
+    def _embedder_row(self, connection: Any, vector: FloatArray | None) -> int | None:
+        raise NotImplementedError  # `Memory` has it
+
+    # --- jobs -------------------------------------------------------------------------------
+
+    def next_job(self, owner: str, now: datetime) -> Job | None:
+        """The oldest post-think job, for whoever holds the lease; None where there is nothing."""
+        with self.store.write() as connection:
+            return jobs.next_job(connection, owner, now)
+
+    def complete_job(self, job: Job, now: datetime, error: str | None = None) -> None:
+        with self.store.write() as connection:
+            jobs.complete_job(connection, job, now, error)
+
+    def put_back(self, job: Job) -> None:
+        """Queue a pre-empted job again."""
+        with self.store.write() as connection:
+            jobs.put_back(connection, job)
+
+    def release_lease(self, owner: str) -> None:
+        with self.store.write() as connection:
+            jobs.release_lease(connection, owner)
+
+    def job_counts(self) -> dict[str, int]:
+        return jobs.count_jobs(self.store)
+
+    def messages_of_turn(self, turn_id: int) -> list[Message]:
+        return messages.read_messages_of_turn(self.store, turn_id)
+
+    # --- writing thoughts -------------------------------------------------------------------
+
+    def finish_job(
+        self,
+        job: Job,
+        owner: str,
+        new: Sequence[NewThought],
+        now: datetime,
+        *,
+        confirmed: bool = True,
+        quoted: Sequence[int] = (),
+    ) -> list[Outcome] | None:
+        """Store what one job derived, strengthen what its reply quoted, and mark it done: one
+        transaction. None, and nothing is written, where the lease went to another owner."""
+        with self.store.write() as connection:
+            if not jobs.owns(connection, job, owner):
+                return None
+            outcomes = [
+                thoughts.insert_thought(
+                    connection,
+                    thought,
+                    now,
+                    embedder=self._embedder_row(connection, thought.vector),
+                    confirmed=confirmed,
+                )
+                for thought in new
+            ]
+            for memory_id in quoted:
+                thoughts.strengthen(connection, memory_id, now, "post_think", "quoted in a reply")
+                connection.execute(
+                    "UPDATE recalls SET quoted = 1 WHERE turn_id = ? AND memory_id = ?",
+                    (job.turn_id, memory_id),
+                )
+            jobs.complete_job(connection, job, now)
+        return outcomes
+
+    def insert_thought(self, new: NewThought, now: datetime, *, confirmed: bool = True) -> Outcome:
+        """Store one thought. Raises InputError where it is not grounded, NotFound."""
+        with self.store.write() as connection:
+            embedder = self._embedder_row(connection, new.vector)
+            return thoughts.insert_thought(
+                connection, new, now, embedder=embedder, confirmed=confirmed
+            )
+
+    def add_thought(self, encoded: EncodedText, now: datetime) -> Outcome:
+        """What the person asks to be remembered: recorded as their message, kept as a thought."""
+        with self.store.write(durable=True) as connection:
+            conversation_id = messages.insert_conversation(connection, "Added by hand", now)
+            turn_id = messages.insert_turn(connection, conversation_id, now)
+            embedder = self._embedder_row(connection, encoded.vector)
+            message_id = messages.insert_message(
+                connection, encoded, now, turn_id=turn_id, role="user", embedder=embedder
+            )
+            text = " ".join(encoded.resolved_text.split())
+            new = NewThought(
+                text, message_id, thought_rows.PERSON, "1", importance=0.5, vector=encoded.vector
+            )
+            return thoughts.insert_thought(connection, new, now, embedder=embedder)
+
+    def edit_thought(self, memory_id: int, encoded: EncodedText, now: datetime) -> Outcome:
+        """A new version in the person's words, which supersedes the old one. Raises NotFound."""
+        with self.store.write(durable=True) as connection:
+            thought_id = thought_rows.thought_of(connection, memory_id)
+            outcome = thoughts.edit_thought(
+                connection,
+                thought_id,
+                encoded.resolved_text,
+                now,
+                vector=encoded.vector,
+                embedder=self._embedder_row(connection, encoded.vector),
+            )
+            _journal(
+                connection, "edit", now, [(memory_id, "active"), (outcome.memory_id, "forgotten")]
+            )
+        return outcome
+
+    def confirm_thought(self, memory_id: int, now: datetime) -> None:
+        """Mode `ask`: keep a thought that waits. Raises NotFound."""
+        with self.store.write(durable=True) as connection:
+            thought_id = thought_rows.thought_of(connection, memory_id)
+            thoughts.confirm_thought(connection, thought_id, now)
+
+    def pin(self, memory_id: int, now: datetime, *, pinned: bool = True) -> None:
+        """Keep a memory from fading, or let it fade again. Raises NotFound."""
+        with self.store.write(durable=True) as connection:
+            changed = connection.execute(
+                "UPDATE memories SET pinned = ? WHERE id = ?", (int(pinned), memory_id)
+            )
+            if changed.rowcount == 0:
+                raise NotFound(f"There is no memory {memory_id}.", "Run `assistant memory list`.")
+            row = connection.execute(
+                "SELECT id FROM thoughts WHERE memory_id = ?", (memory_id,)
+            ).fetchone()
+            if row is not None:
+                before, after = {"pinned": int(not pinned)}, {"pinned": int(pinned)}
+                thought_rows.record(
+                    connection, row[0], "pin", now, thought_rows.PERSON, "", before, after
+                )
+
+    def revert(self, history_id: int, now: datetime) -> int:
+        """Undo one operation of a thought's history. Returns the thought. Raises NotFound."""
+        with self.store.write(durable=True) as connection:
+            return thoughts.revert(connection, history_id, now)
+
+    # --- reading thoughts -------------------------------------------------------------------
+
+    def thoughts(
+        self,
+        *,
+        states: Sequence[State] = ("active", "faded"),
+        waiting: bool = False,
+        text: str = "",
+        message_id: int | None = None,
+        limit: int = -1,
+        offset: int = 0,
+    ) -> list[Thought]:
+        """Thoughts, the latest said first. `waiting` lists those that wait for the person."""
+        marks = ",".join("?" * len(states))
+        where = f"m.state IN ({marks}) AND t.confirmed = ?"
+        parameters: list[object] = [*states, int(not waiting)]
+        if text:
+            where += " AND instr(lower(m.text), lower(?))"
+            parameters.append(text)
+        if message_id is not None:
+            where += " AND t.source_message_id = ?"
+            parameters.append(message_id)
+        rows = self.store.read(
+            f"{thought_rows.SELECT} WHERE {where} ORDER BY m.created DESC, t.id DESC"
+            " LIMIT ? OFFSET ?",
+            [*parameters, limit, offset],
+        )
+        return [thought_rows.to_thought(row) for row in rows]
+
+    def thought(self, memory_id: int) -> Thought:
+        """The thought whose memory this is. Raises NotFound."""
+        rows = self.store.read(f"{thought_rows.SELECT} WHERE t.memory_id = ?", (memory_id,))
+        if not rows:
+            raise NotFound(f"Memory {memory_id} is no thought.", "Run `assistant memory list`.")
+        return thought_rows.to_thought(rows[0])
+
+    def history(self, memory_id: int) -> list[HistoryEntry]:
+        """What happened to a thought and to the versions before it, oldest first."""
+        rows = self.store.read(
+            "WITH RECURSIVE versions (id) AS (SELECT id FROM thoughts WHERE memory_id = ?"
+            " UNION SELECT t.id FROM thoughts t JOIN versions v ON t.superseded_by = v.id)"
+            " SELECT h.* FROM thought_history h JOIN versions v ON v.id = h.thought_id ORDER BY h.id",
+            (memory_id,),
+        )
+        return [
+            HistoryEntry(
+                row["id"],
+                row["thought_id"],
+                row["operation"],
+                from_text(row["at"]),
+                row["actor"],
+                row["reason"],
+            )
+            for row in rows
+        ]
+
+    def links(self, memory_id: int) -> list[Link]:
+        """Every link of a memory, the heaviest first."""
+        rows = self.store.read(
+            "SELECT * FROM links WHERE ? IN (from_memory, to_memory) ORDER BY weight DESC, id",
+            (memory_id,),
+        )
+        return [
+            Link(
+                row["id"],
+                row["from_memory"],
+                row["to_memory"],
+                row["kind"],
+                row["reason"],
+                row["weight"],
+                row["resolution"],
+            )
+            for row in rows
+        ]
+
+    # --- conflicts --------------------------------------------------------------------------
+
+    def conflicts(self) -> list[Conflict]:
+        """Pairs that may not both be true and on which the person has not decided."""
+        rows = self.store.read(
+            "SELECT l.* FROM links l JOIN memories a ON a.id = l.from_memory"
+            " JOIN memories b ON b.id = l.to_memory WHERE l.kind = 'conflict'"
+            " AND l.resolution IS NULL AND a.state = 'active' AND b.state = 'active' ORDER BY l.id"
+        )
+        return [
+            Conflict(
+                row["id"],
+                self.thought(row["from_memory"]),
+                self.thought(row["to_memory"]),
+                row["reason"],
+            )
+            for row in rows
+        ]
+
+    def resolve_conflict(
+        self, conflict_id: int, keep: Literal["a", "b", "both"], now: datetime
+    ) -> None:
+        """The person's decision: the one kept supersedes the other, or both stay. Raises NotFound."""
+        with self.store.write(durable=True) as connection:
+            row = connection.execute(
+                "SELECT * FROM links WHERE id = ? AND kind = 'conflict'", (conflict_id,)
+            ).fetchone()
+            if row is None:
+                raise NotFound(
+                    f"There is no conflict {conflict_id}.", "Run `assistant memory conflicts`."
+                )
+            connection.execute(
+                "UPDATE links SET resolution = ?, resolved = ? WHERE id = ?",
+                (keep, to_text(now), conflict_id),
+            )
+            if keep == "both":
+                return
+            kept, lost = row["from_memory"], row["to_memory"]
+            if keep == "b":
+                kept, lost = lost, kept
+            old, new = (thought_rows.thought_of(connection, memory) for memory in (lost, kept))
+            reason = "the person kept the other"
+            thoughts.supersede(connection, old, new, now, thought_rows.PERSON, reason)
+            _journal(connection, "supersede", now, [(lost, "active")])
+
+    # --- use --------------------------------------------------------------------------------
+
+    def quoted_memories(self, turn_id: int) -> list[int]:
+        """The memories given to the model in a turn whose words its reply took up."""
+        said = {message.role: message.text for message in self.messages_of_turn(turn_id)}
+        rows = self.store.read(
+            "SELECT m.id, m.text FROM recalls r JOIN memories m ON m.id = r.memory_id"
+            " WHERE r.turn_id = ? AND r.given = 1 AND r.quoted = 0",
+            (turn_id,),
+        )
+        question, reply = said.get("user", ""), said.get("assistant", "")
+        return [int(row[0]) for row in rows if is_quoted(row[1], reply, question)]
+
+
+def _journal(connection: Any, kind: str, now: datetime, before: list[tuple[int, str]]) -> None:
+    """Enter an act of the person's into the undo journal, as `Memory.undo` reads it."""
+    connection.execute(
+        "INSERT INTO operations (kind, at, before) VALUES (?, ?, ?)",
+        (kind, to_text(now), json.dumps(before)),
+    )

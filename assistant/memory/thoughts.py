@@ -1,0 +1,390 @@
+"""Thoughts in the store: insert, merge, supersede, forget, link; each reversible, each in history.
+
+Think-in-Memory (arXiv 2311.08719, section 3.2) names the operations. What differs here: nothing is
+deleted or overwritten, a duplicate strengthens the old thought, and a newer thought supersedes an
+older one only in the same single-valued slot or on the person's word; all else that disagrees is
+linked as a possible conflict. Knows no writer and no model: a text, its source and a vector come in.
+
+Functions that write take the connection of a running transaction (`Store.write`).
+"""
+
+import json
+import sqlite3
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+
+from assistant.errors import InputError, NotFound
+from assistant.memory.messages import insert_vector
+from assistant.memory.relating import Related, relate, ungrounded_words
+from assistant.memory.retention import INITIAL_STRENGTH_DAYS, reinforce
+from assistant.memory.schema import from_text, to_text
+from assistant.memory.sentences import content_words
+from assistant.memory.thought_rows import (
+    PERSON,
+    Operation,
+    apply_values,
+    link,
+    memory_of,
+    read_row,
+    record,
+    thought_of,
+)
+from assistant.records import FloatArray
+
+# Relations of which a subject has one at a time. Jobs and pets are not among them: two are common.
+SINGLE_VALUED: Final = frozenset(
+    ("name", "age", "birthday", "blood type", "address", "phone number", "email", "username")
+) | {"lives in"}
+N_CANDIDATES: Final = 60
+N_QUERY_WORDS: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class NewThought:
+    """A thought before it is stored. `slot` is (subject, relation, object)."""
+
+    text: str
+    source_message_id: int
+    writer: str
+    writer_version: str
+    label: str = "fact"
+    slot: tuple[str, str, str] | None = None
+    event_time: datetime | None = None
+    importance: float = 0.0
+    vector: FloatArray | None = field(default=None, compare=False)  # (dimension,)
+    generated: bool = False  # worded by a model: words may differ in form, none may be new
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of a new thought: `thought_id` is the one that now says it."""
+
+    operation: Operation
+    thought_id: int
+    memory_id: int
+    other_id: int | None = None  # the thought it replaced
+
+
+def is_single_valued(relation: str) -> bool:
+    return relation in SINGLE_VALUED or relation.startswith("favourite ")
+
+
+# ---- insert ----
+
+
+def insert_thought(
+    connection: sqlite3.Connection,
+    new: NewThought,
+    now: datetime,
+    *,
+    embedder: int | None = None,
+    confirmed: bool = True,
+) -> Outcome:
+    """Store one thought: insert it, or strengthen the one that says the same, and link it.
+
+    Raises InputError where a word of it is not in its source (a resolved date aside), or the source
+    is not the person's own message; NotFound without a source.
+    """
+    source = _source(connection, new)
+    related = [relate(new.text, text, old) for old, text in _candidates(connection, new)]
+    for same in related:
+        if same.relation in ("equal", "within"):
+            return _strengthen(connection, same, new, now)
+    memory_id = _insert_memory(connection, new, source, embedder, confirmed)
+    thought_id = _insert_row(connection, new, memory_id, now, confirmed)
+    outcome = Outcome("insert", thought_id, memory_id)
+    record(connection, thought_id, "insert", now, new.writer, after={"state": "active"})
+    if confirmed:
+        outcome = _settle(connection, outcome, new, related, source, now)
+    return outcome
+
+
+def _source(connection: sqlite3.Connection, new: NewThought) -> Any:
+    row = connection.execute(
+        "SELECT * FROM messages WHERE id = ?", (new.source_message_id,)
+    ).fetchone()
+    if row is None:
+        raise NotFound(f"There is no message {new.source_message_id}.")
+    if row["role"] != "user":
+        raise InputError("A thought can only be drawn from what the person said.")
+    said = f"{row['text']}\n{row['resolved_text'] or ''}"
+    if missing := ungrounded_words(new.text, said, loose=new.generated):
+        raise InputError(f"The thought holds words its message lacks: {', '.join(missing)}.")
+    return row
+
+
+def _insert_memory(
+    connection: sqlite3.Connection, new: NewThought, source: Any, embedder: int | None, found: bool
+) -> int:
+    cursor = connection.execute(
+        "INSERT INTO memories (kind, text, searchable, role, speaker, conversation_id, turn_id,"
+        " message_id, created, strength_days, importance)"
+        " VALUES ('thought', ?, ?, 'user', ?, ?, ?, ?, ?, ?, ?)",
+        (
+            new.text,
+            int(found),
+            source["speaker"],
+            source["conversation_id"],
+            source["turn_id"],
+            source["id"],
+            source["created"],
+            INITIAL_STRENGTH_DAYS,
+            new.importance,
+        ),
+    )
+    memory_id = int(cursor.lastrowid or 0)
+    insert_vector(connection, memory_id, embedder, new.vector)
+    return memory_id
+
+
+def _insert_row(
+    connection: sqlite3.Connection,
+    new: NewThought,
+    memory_id: int,
+    now: datetime,
+    confirmed: bool,
+) -> int:
+    cursor = connection.execute(
+        "INSERT INTO thoughts (memory_id, source_message_id, subject, relation, object, label,"
+        " event_time, confirmed, writer, writer_version, created)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            memory_id,
+            new.source_message_id,
+            *(new.slot or (None, None, None)),
+            new.label,
+            to_text(new.event_time) if new.event_time else None,
+            int(confirmed),
+            new.writer,
+            new.writer_version,
+            to_text(now),
+        ),
+    )
+    return int(cursor.lastrowid or 0)
+
+
+def _candidates(connection: sqlite3.Connection, new: NewThought) -> list[tuple[int, str]]:
+    """Thoughts that may say the same or the opposite: (thought id, text), by shared words."""
+    wanted = sorted(content_words(new.text), key=lambda word: (-len(word), word))[:N_QUERY_WORDS]
+    query = " OR ".join(f'"{word}"' for word in wanted)
+    rows = connection.execute(
+        "SELECT t.id, m.text FROM thoughts t JOIN memories m ON m.id = t.memory_id"
+        " WHERE t.confirmed = 0 AND m.state = 'active' AND m.text = ?",
+        (new.text,),
+    ).fetchall()
+    if query:
+        rows += connection.execute(
+            "SELECT t.id, m.text FROM memories_fts f JOIN memories m ON m.id = f.rowid"
+            " JOIN thoughts t ON t.memory_id = m.id"
+            " WHERE memories_fts MATCH ? AND m.state = 'active' ORDER BY bm25(memories_fts)"
+            " LIMIT ?",
+            (query, N_CANDIDATES),
+        ).fetchall()
+    if new.slot:
+        rows += connection.execute(
+            "SELECT t.id, m.text FROM thoughts t JOIN memories m ON m.id = t.memory_id"
+            " WHERE t.subject = ? AND t.relation = ? AND m.state = 'active' AND t.confirmed = 1",
+            new.slot[:2],
+        ).fetchall()
+    return list({int(row[0]): (int(row[0]), str(row[1])) for row in rows}.values())
+
+
+def _strengthen(
+    connection: sqlite3.Connection, same: Related, new: NewThought, now: datetime
+) -> Outcome:
+    memory_id = memory_of(connection, same.thought_id)
+    reason = f"said again in message {new.source_message_id}"
+    strengthen(connection, memory_id, now, new.writer, reason)
+    return Outcome("reinforce", same.thought_id, memory_id)
+
+
+def _settle(
+    connection: sqlite3.Connection,
+    outcome: Outcome,
+    new: NewThought,
+    related: list[Related],
+    source: Any,
+    now: datetime,
+) -> Outcome:
+    """Replace what the new thought replaces, and link it to what it touches."""
+    for other in related:
+        if other.relation == "contains":  # the fuller statement stands for the shorter one
+            reason = "the newer thought says this and more"
+            supersede(
+                connection, other.thought_id, outcome.thought_id, now, new.writer, reason, "merge"
+            )
+            outcome = Outcome("merge", outcome.thought_id, outcome.memory_id, other.thought_id)
+            continue
+        outcome = _settle_slot(connection, outcome, new, other, source, now)
+    return outcome
+
+
+def _settle_slot(
+    connection: sqlite3.Connection,
+    outcome: Outcome,
+    new: NewThought,
+    other: Related,
+    source: Any,
+    now: datetime,
+) -> Outcome:
+    old = read_row(connection, other.thought_id)
+    slot = new.slot
+    same_slot = slot is not None and (old["subject"], old["relation"]) == slot[:2]
+    differs = slot is not None and str(old["object"]).casefold() != slot[2].casefold()
+    if slot and same_slot and differs and is_single_valued(slot[1]):
+        reason = f"another value of {slot[0]}: {slot[1]}"
+        older, newer = outcome.thought_id, other.thought_id
+        if old["said"] <= source["created"]:  # an import may bring the older statement later
+            older, newer = other.thought_id, outcome.thought_id
+        supersede(connection, older, newer, now, new.writer, reason)
+        return Outcome("supersede", outcome.thought_id, outcome.memory_id, other.thought_id)
+    kind, reason = other.relation, other.reason
+    if same_slot and differs and kind == "unrelated" and slot and slot[1] in ("job", "employer"):
+        kind, reason = "conflict", f"two values of {slot[1]}"
+    if kind in ("conflict", "similar"):
+        link(connection, old["memory_id"], outcome.memory_id, kind, reason, other.weight, now)
+    return outcome
+
+
+# ---- operations on stored thoughts ----
+
+
+def supersede(
+    connection: sqlite3.Connection,
+    old_id: int,
+    new_id: int,
+    now: datetime,
+    actor: str,
+    reason: str,
+    operation: Operation = "supersede",
+) -> None:
+    """Let `new_id` stand for `old_id`; both stay, dated, and are linked."""
+    old = read_row(connection, old_id)
+    before = {"state": old["state"], "superseded_by": old["superseded_by"]}
+    after = {"state": "superseded", "superseded_by": new_id}
+    apply_values(connection, old, after)
+    record(connection, old_id, operation, now, actor, reason, before, after)
+    new_memory = memory_of(connection, new_id)
+    link(connection, old["memory_id"], new_memory, "refines", reason, 1.0, now)
+
+
+def forget_thought(
+    connection: sqlite3.Connection, thought_id: int, now: datetime, actor: str, reason: str = ""
+) -> None:
+    """Hide a thought from recall; its row stays."""
+    row = read_row(connection, thought_id)
+    apply_values(connection, row, {"state": "forgotten"})
+    before, after = {"state": row["state"]}, {"state": "forgotten"}
+    record(connection, thought_id, "forget", now, actor, reason, before, after)
+
+
+def strengthen(
+    connection: sqlite3.Connection, memory_id: int, now: datetime, actor: str, reason: str
+) -> None:
+    """Count one use of any memory, after `retention.reinforce`; a thought's is in its history."""
+    row = connection.execute("SELECT * FROM memories WHERE id = ?", (memory_id,)).fetchone()
+    since = from_text(row["last_used"] or row["created"])
+    elapsed_days = (now - since).total_seconds() / 86400
+    after = {
+        "strength_days": reinforce(
+            row["strength_days"], elapsed_days, importance=row["importance"]
+        ),
+        "last_used": to_text(max(now, since)),
+        "use_count": row["use_count"] + 1,
+    }
+    before = {name: row[name] for name in after}
+    connection.execute(
+        "UPDATE memories SET strength_days = :strength_days, last_used = :last_used,"
+        " use_count = :use_count WHERE id = :id",
+        {**after, "id": memory_id},
+    )
+    if row["kind"] == "thought":
+        thought_id = thought_of(connection, memory_id)
+        record(connection, thought_id, "reinforce", now, actor, reason, before, after)
+
+
+def edit_thought(
+    connection: sqlite3.Connection,
+    thought_id: int,
+    text: str,
+    now: datetime,
+    *,
+    vector: FloatArray | None = None,
+    embedder: int | None = None,
+) -> Outcome:
+    """The person's own wording, as a new version that supersedes the old one (A-MEM's evolution,
+    arXiv 2502.12110, section 3.3, but never as an overwrite)."""
+    if not text.strip():
+        raise InputError("The thought is empty.", "Write something, or forget it.")
+    row = read_row(connection, thought_id)
+    source = connection.execute(
+        "SELECT * FROM messages WHERE id = ?", (row["source_message_id"],)
+    ).fetchone()
+    new = NewThought(
+        text.strip(),
+        source["id"],
+        PERSON,
+        "1",
+        row["label"],
+        importance=row["importance"],
+        vector=vector,
+    )
+    memory_id = _insert_memory(connection, new, source, embedder, True)
+    new_id = _insert_row(connection, new, memory_id, now, True)
+    record(
+        connection,
+        new_id,
+        "insert",
+        now,
+        PERSON,
+        f"edit of {thought_id}",
+        after={"state": "active"},
+    )
+    supersede(connection, thought_id, new_id, now, PERSON, "edited", "edit")
+    return Outcome("edit", new_id, memory_id, thought_id)
+
+
+def confirm_thought(connection: sqlite3.Connection, thought_id: int, now: datetime) -> None:
+    """Mode `ask`: the person said yes, so the thought can be recalled from now on."""
+    row = read_row(connection, thought_id)
+    before, after = {"confirmed": row["confirmed"]}, {"confirmed": 1}
+    apply_values(connection, row, after)
+    record(connection, thought_id, "keep", now, PERSON, "confirmed", before, after)
+
+
+def revert(connection: sqlite3.Connection, history_id: int, now: datetime) -> int:
+    """Undo one operation of a thought's history; returns the thought. Raises NotFound."""
+    entry = connection.execute(
+        "SELECT * FROM thought_history WHERE id = ?", (history_id,)
+    ).fetchone()
+    if entry is None:
+        raise NotFound(f"There is no history entry {history_id}.")
+    thought_id = int(entry["thought_id"])
+    row = read_row(connection, thought_id)
+    before = json.loads(entry["before"]) if entry["before"] else {"state": "forgotten"}
+    current = {name: row[name] for name in before}
+    apply_values(connection, row, before)
+    reason = f"of {entry['operation']} {history_id}"
+    record(connection, thought_id, "undo", now, PERSON, reason, current, before)
+    return thought_id
+
+
+def after_undo(connection: sqlite3.Connection, memory_ids: list[int], now: datetime) -> None:
+    """Finish an undo of the person's that set states back: no thought that is active again stays
+    superseded, and a conflict between the two is open again."""
+    for memory_id in memory_ids:
+        row = connection.execute(
+            "SELECT t.*, m.state FROM thoughts t JOIN memories m ON m.id = t.memory_id"
+            " WHERE m.id = ? AND m.state = 'active'",
+            (memory_id,),
+        ).fetchone()
+        if row is None:
+            continue
+        connection.execute("UPDATE thoughts SET superseded_by = NULL WHERE id = ?", (row["id"],))
+        connection.execute(
+            "UPDATE links SET resolution = NULL, resolved = NULL WHERE kind = 'conflict'"
+            " AND resolution IN ('a', 'b') AND ? IN (from_memory, to_memory)",
+            (memory_id,),
+        )
+        record(connection, row["id"], "undo", now, PERSON, "undo", None, {"state": "active"})

@@ -1,0 +1,228 @@
+"""The store's operations on thoughts: each does one thing, leaves a trace and can be taken back."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from assistant.errors import InputError, NotFound
+from assistant.memory.memory import Memory
+from assistant.memory.thoughts import NewThought, Outcome
+from assistant.records import EncodedText, Recall, Turn
+
+NOW = datetime(2024, 5, 1, 9, 0, tzinfo=UTC)
+
+
+@pytest.fixture
+def memory(tmp_path: Path) -> Iterator[Memory]:
+    with Memory.open(tmp_path / "memory.db", now=NOW) as opened:
+        yield opened
+
+
+def say(memory: Memory, text: str, now: datetime = NOW, reply: str = "Noted.") -> Turn:
+    turn = memory.begin_turn(EncodedText(text, text, None), now)
+    memory.finish_turn(turn, EncodedText(reply, reply, None), Recall(text), now)
+    return turn
+
+
+def think(
+    memory: Memory,
+    text: str,
+    *,
+    said: str | None = None,
+    slot: tuple[str, str, str] | None = None,
+    now: datetime = NOW,
+) -> Outcome:
+    turn = say(memory, said or text, now)
+    return memory.insert_thought(NewThought(text, turn.message_id, "rules", "1", slot=slot), now)
+
+
+def texts(memory: Memory) -> set[str]:
+    return {thought.text for thought in memory.thoughts()}
+
+
+def test_a_thought_is_recalled_with_its_source_and_its_writer(memory: Memory) -> None:
+    think(memory, "I keep bees.", said="Hi! I keep bees. Any tips?")
+    (thought,) = memory.thoughts()
+    assert (thought.text, thought.writer, thought.writer_version) == ("I keep bees.", "rules", "1")
+    assert memory.message(thought.source_message_id).text == "Hi! I keep bees. Any tips?"
+    assert "thought" in {m.kind for m in memory.recall("bees", None, NOW).memories}
+
+
+def test_a_word_that_the_message_lacks_is_refused(memory: Memory) -> None:
+    with pytest.raises(InputError, match="wasps"):
+        think(memory, "I keep wasps.", said="I keep bees.")
+    assert memory.thoughts() == []
+
+
+def test_a_thought_is_never_drawn_from_a_reply(memory: Memory) -> None:
+    turn = say(memory, "Hello", reply="You keep bees.")
+    reply = memory.messages(turn.conversation_id)[1]
+    with pytest.raises(InputError, match="person"):
+        memory.insert_thought(NewThought("You keep bees.", reply.id, "rules", "1"), NOW)
+
+
+def test_a_resolved_date_counts_as_said(memory: Memory) -> None:
+    resolved = "I moved here in 2021."
+    turn = memory.begin_turn(EncodedText("I moved here three years ago.", resolved, None), NOW)
+    memory.insert_thought(NewThought(resolved, turn.message_id, "rules", "1"), NOW)
+    assert texts(memory) == {resolved}
+
+
+def test_saying_it_again_strengthens_the_old_thought(memory: Memory) -> None:
+    first = think(memory, "I keep bees.")
+    later = NOW + timedelta(days=20)
+    again = think(memory, "I keep bees!", now=later)
+    assert (again.operation, again.thought_id) == ("reinforce", first.thought_id)
+    assert len(memory.thoughts()) == 1
+    (strength,) = memory.store.read(
+        "SELECT strength_days FROM memories WHERE id = ?", (first.memory_id,)
+    )[0]
+    assert strength > 30
+
+
+def test_a_fuller_statement_stands_for_the_shorter_one(memory: Memory) -> None:
+    short = think(memory, "My dog barks.")
+    full = think(memory, "My dog barks at the postman.")
+    assert full.operation == "merge"
+    assert texts(memory) == {"My dog barks at the postman."}
+    assert [entry.operation for entry in memory.history(full.memory_id)] == [
+        "insert",
+        "insert",
+        "merge",
+    ]
+    shorter_again = think(memory, "My dog barks.")
+    assert (shorter_again.operation, shorter_again.thought_id) == ("reinforce", full.thought_id)
+    assert short.thought_id != full.thought_id
+
+
+def test_only_a_single_valued_slot_supersedes_and_both_stay(memory: Memory) -> None:
+    old = think(memory, "I live in Utrecht.", slot=("person", "lives in", "Utrecht"))
+    new = think(
+        memory,
+        "I moved to Ghent.",
+        slot=("person", "lives in", "Ghent"),
+        now=NOW + timedelta(days=1),
+    )
+    assert (new.operation, new.other_id) == ("supersede", old.thought_id)
+    assert texts(memory) == {"I moved to Ghent."}
+    assert memory.thought(old.memory_id).superseded_by == new.thought_id
+
+
+def test_an_older_statement_that_arrives_later_does_not_supersede(memory: Memory) -> None:
+    think(memory, "I live in Ghent.", slot=("person", "lives in", "Ghent"))
+    early = NOW - timedelta(days=400)
+    think(memory, "I live in Utrecht.", slot=("person", "lives in", "Utrecht"), now=early)
+    assert texts(memory) == {"I live in Ghent."}
+
+
+def test_other_slots_never_supersede(memory: Memory) -> None:
+    think(memory, "My sister is called Anna.", slot=("sister", "is called", "Anna"))
+    think(memory, "My sister is called Bea.", slot=("sister", "is called", "Bea"))
+    assert len(memory.thoughts()) == 2
+
+
+@pytest.mark.parametrize(
+    ("older", "newer"),
+    [
+        ("I eat meat every day.", "I don't eat meat every day."),
+        ("I love olives.", "I hate olives."),
+        ("My exam is on 3 May.", "My exam is on 17 May."),
+    ],
+)
+def test_what_may_not_both_be_true_is_linked_and_listed(
+    memory: Memory, older: str, newer: str
+) -> None:
+    think(memory, older)
+    think(memory, newer)
+    (conflict,) = memory.conflicts()
+    assert (conflict.a.text, conflict.b.text) == (older, newer)
+    assert texts(memory) == {older, newer}
+
+
+@pytest.mark.parametrize(("keep", "kept"), [("a", {"I love olives."}), ("b", {"I hate olives."})])
+def test_the_person_decides_a_conflict_and_can_undo_it(
+    memory: Memory, keep: str, kept: set[str]
+) -> None:
+    think(memory, "I love olives.")
+    think(memory, "I hate olives.")
+    (conflict,) = memory.conflicts()
+    memory.resolve_conflict(conflict.id, keep, NOW)  # type: ignore[arg-type]  # parametrised
+    assert texts(memory) == kept
+    assert memory.conflicts() == []
+    memory.undo(NOW)
+    assert len(memory.conflicts()) == 1
+    assert len(texts(memory)) == 2
+
+
+def test_both_may_stay(memory: Memory) -> None:
+    think(memory, "I love olives.")
+    think(memory, "I hate olives.")
+    memory.resolve_conflict(memory.conflicts()[0].id, "both", NOW)
+    assert memory.conflicts() == []
+    assert len(texts(memory)) == 2
+
+
+def test_every_operation_can_be_reverted(memory: Memory) -> None:
+    old = think(memory, "I live in Utrecht.", slot=("person", "lives in", "Utrecht"))
+    think(memory, "I live in Ghent.", slot=("person", "lives in", "Ghent"))
+    supersede = memory.history(old.memory_id)[-1]
+    assert supersede.operation == "supersede"
+    memory.revert(supersede.id, NOW)
+    assert len(memory.thoughts()) == 2
+    assert memory.thought(old.memory_id).superseded_by is None
+    insert = memory.history(old.memory_id)[0]
+    memory.revert(insert.id, NOW)
+    assert texts(memory) == {"I live in Ghent."}
+    undo = memory.history(old.memory_id)[-1]
+    memory.revert(undo.id, NOW)
+    assert len(memory.thoughts()) == 2
+
+
+def test_an_edit_is_a_new_version(memory: Memory) -> None:
+    old = think(memory, "I keep bees.")
+    text = "I keep forty thousand bees."
+    new = memory.edit_thought(old.memory_id, EncodedText(text, text, None), NOW)
+    assert texts(memory) == {text}
+    assert [entry.operation for entry in memory.history(new.memory_id)] == [
+        "insert",
+        "insert",
+        "edit",
+    ]
+    memory.undo(NOW)
+    assert texts(memory) == {"I keep bees."}
+
+
+def test_a_thought_that_waits_is_not_recalled_until_the_person_says_yes(memory: Memory) -> None:
+    turn = say(memory, "I keep bees.")
+    new = NewThought("I keep bees.", turn.message_id, "rules", "1")
+    outcome = memory.insert_thought(new, NOW, confirmed=False)
+    again = memory.insert_thought(new, NOW, confirmed=False)
+    assert again.operation == "reinforce"
+    assert memory.thoughts() == []
+    assert [thought.text for thought in memory.thoughts(waiting=True)] == ["I keep bees."]
+    assert "thought" not in {m.kind for m in memory.recall("bees", None, NOW).memories}
+    memory.confirm_thought(outcome.memory_id, NOW)
+    assert texts(memory) == {"I keep bees."}
+    assert "thought" in {m.kind for m in memory.recall("bees", None, NOW).memories}
+
+
+def test_history_and_links_hold_no_text_of_another_thought(memory: Memory) -> None:
+    think(memory, "I live in Utrecht.", slot=("person", "lives in", "Utrecht"))
+    think(memory, "I live in Ghent.", slot=("person", "lives in", "Ghent"))
+    rows = memory.store.read("SELECT reason, before, after FROM thought_history")
+    assert not any("Ghent" in str(tuple(row)) or "Utrecht" in str(tuple(row)) for row in rows)
+
+
+def test_what_is_not_there_is_not_found(memory: Memory) -> None:
+    for act in (
+        lambda: memory.thought(7),
+        lambda: memory.revert(7, NOW),
+        lambda: memory.confirm_thought(7, NOW),
+        lambda: memory.pin(7, NOW),
+        lambda: memory.resolve_conflict(7, "a", NOW),
+        lambda: memory.insert_thought(NewThought("x", 7, "rules", "1"), NOW),
+    ):
+        with pytest.raises(NotFound):
+            act()
