@@ -16,6 +16,7 @@ BENCHMARKS: Final = MappingProxyType(
     {
         "decode": "assistant.bench.decode",
         "prefix": "assistant.bench.prefix",
+        "recall": "assistant.bench.recall",
     }
 )
 

@@ -154,8 +154,7 @@ class Columns:
             from_text(row["last_used"] or row["created"]).timestamp() for row in source
         ]
         data["speaker"][rows] = [
-            self.speakers.setdefault((row["speaker"] or "").casefold(), len(self.speakers))
-            for row in source
+            self.speakers.setdefault(row["speaker"] or "", len(self.speakers)) for row in source
         ]
 
     def _grow(self, n: int) -> None:

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from assistant.memory.columns import STATES, Columns
 from assistant.memory.messages import read_memories
 from assistant.memory.schema import Store
-from assistant.memory.words import content_words, find_postings, stem
+from assistant.memory.words import content_words, find_postings, replace_speakers, stem
 from assistant.native import scan_int8
 from assistant.records import FloatArray, Recall, RecalledMemory
 
@@ -67,9 +67,9 @@ def search(store: Store, columns: Columns, query: Query) -> Recall:
 
 def rank(store: Store, columns: Columns, query: Query) -> tuple[dict[str, FloatArray], FloatArray]:
     """Each signal and the final score of every row, (n,); -inf for a row that may not be found."""
-    names = {name for name in columns.speakers if name}
-    terms = [stem(word) for word in dict.fromkeys(content_words(query.text, names))]
-    words, session = _words(store, columns, [term for term in dict.fromkeys(terms) if term])
+    words_asked = content_words(replace_speakers(query.text, columns.speakers))
+    terms = dict.fromkeys(stem(word) for word in words_asked)
+    words, session = _words(store, columns, [term for term in terms if term])
     meaning = _similarities(columns, query.vector)
     signals = {
         "words": _standardise(words),

@@ -55,9 +55,18 @@ def words_of(text: str) -> list[str]:
     return _WORD.findall(text.casefold())
 
 
-def content_words(text: str, without: Collection[str] = ()) -> list[str]:
-    """The words that carry meaning: no stop words, and none of `without` (names)."""
-    return [w for w in words_of(text) if w not in STOP_WORDS and w not in without]
+def content_words(text: str) -> list[str]:
+    """The words that carry meaning, in order."""
+    return [word for word in words_of(text) if word not in STOP_WORDS]
+
+
+def replace_speakers(text: str, speakers: Collection[str]) -> str:
+    """`text` with each speaker's name, whole or its first word, as "I"."""
+    names = {part for name in speakers for part in (name, name.split(" ")[0]) if part}
+    if not names:
+        return text
+    either = "|".join(re.escape(name) for name in sorted(names, key=len, reverse=True))
+    return re.sub(rf"\b(?:{either})\b", "I", text)
 
 
 @lru_cache(maxsize=1)
