@@ -72,8 +72,8 @@ __attribute__((target("avx512f,avx512bw,avx512vl,avx512vnni"))) int32_t dot_avx5
         high = _mm512_dpbusd_epi32(high, c, _mm512_maskz_loadu_epi8(mask, query.high.data() + j));
         low = _mm512_dpbusd_epi32(low, c, _mm512_maskz_loadu_epi8(mask, query.low.data() + j));
     }
-    const int32_t high_sum = _mm512_reduce_add_epi32(high) - 128 * query.high_sum;
-    return 128 * high_sum + _mm512_reduce_add_epi32(low) - 128 * query.low_sum;
+    const __m512i sum = _mm512_add_epi32(_mm512_slli_epi32(high, 7), low);
+    return _mm512_reduce_add_epi32(sum) - 128 * (128 * query.high_sum + query.low_sum);
 }
 
 #endif
@@ -104,25 +104,6 @@ int32_t dot_neon(const int8_t * code, const query_int8 & query) {
 
 #endif
 
-using dot_function = int32_t (*)(const int8_t *, const query_int8 &);
-
-dot_function dot_choose() {
-    switch (simd_level_current()) {
-#ifdef ASSISTANT_X86
-        case simd_level::avx512:
-            return dot_avx512;
-        case simd_level::avx2:
-            return dot_avx2;
-#endif
-#ifdef ASSISTANT_ARM64
-        case simd_level::neon:
-            return dot_neon;
-#endif
-        default:
-            return dot_scalar;
-    }
-}
-
 }  // namespace
 
 void query_int8::set(const float * query, int32_t n) {
@@ -149,18 +130,20 @@ void query_int8::set(const float * query, int32_t n) {
     }
 }
 
-void dot_int8(const int8_t * codes, const query_int8 & query, int64_t first, const int64_t * rows,
-              int32_t n, int32_t * out) {
-    constexpr int32_t AHEAD = 4;  // a listed row is a random access: ask for it early
-    const dot_function dot = dot_choose();
-    for (int32_t i = 0; i < n; i++) {
-        if (rows && i + AHEAD < n) {
-            const int8_t * next = codes + rows[i + AHEAD] * query.dim;
-            for (int32_t j = 0; j < query.dim; j += 64) {
-                __builtin_prefetch(next + j);
-            }
-        }
-        out[i] = dot(codes + (rows ? rows[i] : first + i) * query.dim, query);
+dot_function dot_int8_choose() {
+    switch (simd_level_current()) {
+#ifdef ASSISTANT_X86
+        case simd_level::avx512:
+            return dot_avx512;
+        case simd_level::avx2:
+            return dot_avx2;
+#endif
+#ifdef ASSISTANT_ARM64
+        case simd_level::neon:
+            return dot_neon;
+#endif
+        default:
+            return dot_scalar;
     }
 }
 

@@ -22,8 +22,16 @@ struct query_int8 {
     void set(const float * query, int32_t n);  // may throw std::bad_alloc
 };
 
-// out[i] = sum_j codes[row_i][j] * q[j], row_i = rows ? rows[i] : first + i.
-void dot_int8(const int8_t * codes, const query_int8 & query, int64_t first, const int64_t * rows,
-              int32_t n, int32_t * out);
+// sum_j code[j] * q[j] over the dim codes of one row.
+using dot_function = int32_t (*)(const int8_t * code, const query_int8 & query);
+
+dot_function dot_int8_choose();
+
+// Ask for a row before it is needed: a row that is not the next one is a random access.
+inline void dot_int8_prefetch(const int8_t * code, int32_t dim) {
+    for (int32_t j = 0; j < dim; j += 64) {
+        __builtin_prefetch(code + j);
+    }
+}
 
 }  // namespace assistant

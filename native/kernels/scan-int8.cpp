@@ -3,12 +3,11 @@
 #include <algorithm>
 #include <cstdint>
 #include <new>
-#include <system_error>
-#include <thread>
 #include <vector>
 
 #include "assistant_native.h"
 #include "dot-int8.h"
+#include "parallel.h"
 #include "row-filter.h"
 #include "top-k.h"
 
@@ -21,27 +20,26 @@ struct scan_int8_task {
     int64_t n_rows;
     const uint8_t * allowed;
     const std::vector<query_int8> & queries;
+    dot_function dot;
 };
 
 // Block [first, first + 64) against one query. `mask`, not 0, tells the rows to look at.
 void scan_int8_block(const scan_int8_task & task, const query_int8 & query, int64_t first,
                      uint64_t mask, top_k & best) {
-    int64_t rows[FILTER_BLOCK];
-    int32_t dots[FILTER_BLOCK];
-    int32_t n = 0;
+    const int64_t dim = query.dim;
+    const bool gaps = (mask & (mask + 1)) != 0;  // else the hardware's own prefetcher sees a run
     do {
-        rows[n++] = first + __builtin_ctzll(mask);
-    } while (mask &= mask - 1);
-    // A run of consecutive rows is read by the hardware's own prefetcher.
-    const bool whole = rows[n - 1] - rows[0] == n - 1;
-    dot_int8(task.codes, query, rows[0], whole ? nullptr : rows, n, dots);
-    for (int32_t i = 0; i < n; i++) {
-        const float similarity =
-            static_cast<float>(dots[i]) * (task.scales[rows[i]] * query.scale);
-        if (similarity > best.threshold()) {
-            best.push(similarity, rows[i]);
+        const int64_t row = first + __builtin_ctzll(mask);
+        mask &= mask - 1;
+        if (gaps && mask) {
+            dot_int8_prefetch(task.codes + (first + __builtin_ctzll(mask)) * dim, query.dim);
         }
-    }
+        const float similarity = static_cast<float>(task.dot(task.codes + row * dim, query)) *
+                                 (task.scales[row] * query.scale);
+        if (similarity > best.threshold()) {
+            best.push(similarity, row);
+        }
+    } while (mask);
 }
 
 void scan_int8_range(const scan_int8_task & task, int64_t begin, int64_t end,
@@ -59,29 +57,17 @@ void scan_int8_range(const scan_int8_task & task, int64_t begin, int64_t end,
 
 void scan_int8_parallel(const scan_int8_task & task, int32_t n_threads, std::vector<top_k> & best) {
     const int64_t n_blocks = (task.n_rows + FILTER_BLOCK - 1) / FILTER_BLOCK;
-    const int64_t n_parts = std::clamp<int64_t>(n_threads, 1, std::max<int64_t>(n_blocks, 1));
+    const int64_t n_parts = parallel_parts(n_blocks, 16, n_threads);
     const auto edge = [&](int64_t part) {
         return std::min(n_blocks * part / n_parts * FILTER_BLOCK, task.n_rows);
     };
-    std::vector<std::vector<top_k>> others(static_cast<size_t>(n_parts - 1), best);
-    std::vector<std::thread> threads;
-    threads.reserve(others.size());
-    for (int64_t part = 1; part < n_parts; part++) {
-        auto & mine = others[static_cast<size_t>(part - 1)];
-        try {
-            threads.emplace_back(
-                [&, part] { scan_int8_range(task, edge(part), edge(part + 1), mine); });
-        } catch (const std::system_error &) {  // no thread to be had: do its share here
-            scan_int8_range(task, edge(part), edge(part + 1), mine);
-        }
-    }
-    scan_int8_range(task, 0, edge(1), best);
-    for (std::thread & thread : threads) {
-        thread.join();
-    }
-    for (const auto & other : others) {
+    std::vector<std::vector<top_k>> parts(static_cast<size_t>(n_parts), best);
+    parallel_for(n_parts, [&](int64_t part) {
+        scan_int8_range(task, edge(part), edge(part + 1), parts[part]);
+    });
+    for (const auto & part : parts) {
         for (size_t q = 0; q < best.size(); q++) {
-            best[q].merge(other[q]);
+            best[q].merge(part[q]);
         }
     }
 }
@@ -104,7 +90,8 @@ extern "C" int32_t assistant_scan_int8(
         }
         std::vector<top_k> best(prepared.size(), top_k(std::min<int64_t>(k, n_rows)));
         if (k > 0) {
-            scan_int8_parallel({codes, scales, n_rows, allowed, prepared}, n_threads, best);
+            scan_int8_parallel({codes, scales, n_rows, allowed, prepared, dot_int8_choose()},
+                               n_threads, best);
         }
         for (int32_t q = 0; q < n_queries; q++) {
             const int64_t at = static_cast<int64_t>(q) * k;

@@ -1,4 +1,4 @@
-// Picks the instruction set. Level avx512 means F, BW, VL, VNNI and VPOPCNTDQ together (Ice Lake,
+// Picks the instruction set. Level avx512 means F, BW, DQ, VL, VNNI and VBMI together (Ice Lake,
 // Zen 4 and later): a CPU with only some of them runs avx2, which loses little and keeps two x86 paths.
 #include "simd-level.h"
 
@@ -33,7 +33,7 @@ bool simd_level_supported(simd_level level) {
         case simd_level::avx512:
             return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
                    __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512vnni") &&
-                   __builtin_cpu_supports("avx512vpopcntdq");
+                   __builtin_cpu_supports("avx512dq") && __builtin_cpu_supports("avx512vbmi");
 #endif
 #ifdef ASSISTANT_ARM64
         case simd_level::neon:

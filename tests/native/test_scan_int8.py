@@ -1,37 +1,25 @@
 """The int8 scan at every instruction set of this CPU equals its NumPy reference, bit for bit."""
 
-import platform
-from collections.abc import Iterator
-
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from assistant import native
+from assistant.native import int8
+from assistant.records import FloatArray
 
 pytestmark = pytest.mark.native
-ARM = platform.machine().lower() in ("arm64", "aarch64")
-LEVELS = ("scalar", "neon") if ARM else ("scalar", "avx2", "avx512")
 
 
-@pytest.fixture(params=LEVELS)
-def level(request: pytest.FixtureRequest) -> Iterator[str]:
-    before = native.simd_level()
-    if not native.force_simd(request.param):
-        pytest.skip(f"this CPU has no {request.param}")
-    yield request.param
-    native.force_simd(before)
-
-
-def make_rows(n: int, d: int, seed: int = 0) -> tuple[native.Int8Array, native.FloatArray]:
+def make_rows(n: int, d: int, seed: int = 0) -> tuple[native.Int8Array, FloatArray]:
     vectors = np.random.default_rng(seed).standard_normal((n, d), np.float32)
     return native.quantise_int8(vectors)
 
 
 def assert_equals_reference(codes, scales, queries, k, allowed, n_threads=1) -> None:
-    bits = native.check_allowed(allowed, len(codes))
-    expected = native.reference_scan_int8(codes, scales, queries, k, bits)
+    bits = int8.check_allowed(allowed, len(codes))
+    expected = int8.reference_scan_int8(codes, scales, queries, k, bits)
     found = native.scan_int8_batch(codes, scales, queries, k, allowed, n_threads=n_threads)
     np.testing.assert_array_equal(found[0], expected[0])
     np.testing.assert_array_equal(found[1], expected[1])
@@ -110,7 +98,7 @@ def test_without_the_library_the_reference_answers(monkeypatch: pytest.MonkeyPat
     codes, scales = make_rows(50, 16)
     query = np.ones(16, np.float32)
     expected = native.scan_int8(codes, scales, query, 5)
-    monkeypatch.setattr(native, "library", lambda: None)
+    monkeypatch.setattr(int8, "library", lambda: None)
     found = native.scan_int8(codes, scales, query, 5)
     np.testing.assert_array_equal(found[0], expected[0])
     np.testing.assert_array_equal(found[1], expected[1])

@@ -1,71 +1,18 @@
-"""The native library by ctypes, and the NumPy reference of each kernel.
+"""Exact search over int8 vectors: the native scan, and the same in NumPy.
 
-Knows arrays only: no SQLite, no files, no model. Where the library is missing or of another version,
-the references answer instead, slower and with the same results; `library_problem()` says why.
+A vector is stored as int8 codes and one scale. Knows arrays only.
 """
-
-import ctypes
-import sys
-from functools import cache
-from pathlib import Path
-from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
+from assistant.native.library import address, library
 from assistant.records import FloatArray
 
-ABI_VERSION: Final = 2
 Int8Array = npt.NDArray[np.int8]
 RowArray = npt.NDArray[np.int64]
 # Which rows may be found: one bool per row, or the bits of `pack_rows`.
 AllowedRows = npt.NDArray[np.bool_] | npt.NDArray[np.uint8]
-
-_SUFFIX: Final = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
-LIBRARY_FILE: Final = Path(__file__).parent / "_native" / f"libassistant_native{_SUFFIX}"
-
-
-@cache
-def _load() -> tuple[ctypes.CDLL | None, str]:
-    try:
-        loaded = ctypes.CDLL(str(LIBRARY_FILE))
-        version = loaded.assistant_abi_version()
-    except (OSError, AttributeError) as error:
-        return None, f"{LIBRARY_FILE.name} cannot be loaded: {error}"
-    if version != ABI_VERSION:
-        return None, f"{LIBRARY_FILE.name} has ABI {version}, this program needs {ABI_VERSION}"
-    _declare(loaded)
-    return loaded, ""
-
-
-def _declare(loaded: ctypes.CDLL) -> None:
-    pointer, i32, i64 = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
-    loaded.assistant_simd_name.restype = ctypes.c_char_p
-    loaded.assistant_simd_force.argtypes = [ctypes.c_char_p]
-    scan = loaded.assistant_scan_int8
-    scan.argtypes = [pointer, pointer, i64, i32, pointer, i32, i32, pointer, i32, pointer, pointer]
-
-
-def library() -> ctypes.CDLL | None:
-    """The loaded library, or None. One handle for the whole process."""
-    return _load()[0]
-
-
-def library_problem() -> str:
-    """Why the NumPy references are in use; empty where the library is."""
-    return _load()[1]
-
-
-def simd_level() -> str:
-    """The instruction set of the kernels: avx512, avx2, neon, scalar; numpy without the library."""
-    loaded = library()
-    return loaded.assistant_simd_name().decode() if loaded else "numpy"
-
-
-def force_simd(level: str) -> bool:
-    """Use this instruction set from now on; False where the CPU lacks it. For tests."""
-    loaded = library()
-    return loaded is not None and loaded.assistant_simd_force(level.encode()) == 0
 
 
 def pack_rows(allowed: npt.NDArray[np.bool_]) -> npt.NDArray[np.uint8]:
@@ -148,12 +95,7 @@ def check_allowed(allowed: AllowedRows | None, n_rows: int) -> npt.NDArray[np.ui
     return np.ascontiguousarray(bits, np.uint8)
 
 
-def address(array: npt.NDArray[Any] | None) -> int | None:
-    """Where the array's first element lies; None stands for NULL."""
-    return None if array is None else array.ctypes.data
-
-
-# ---- the references: the same results in NumPy, one per kernel ------------------------------------
+# ---- the reference: the same results in NumPy ---------------------------------------------------
 
 
 def quantise_query(query: FloatArray) -> tuple[npt.NDArray[np.int64], np.float32]:

@@ -1,0 +1,134 @@
+"""One-bit codes (RaBitQ, arXiv 2405.12497) and their search: the native kernels.
+
+Knows arrays and where they lie, not files. Where the library is missing, `reference.py` answers.
+"""
+
+import weakref
+from ctypes import byref
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from assistant.native import reference
+from assistant.native.int8 import AllowedRows, Int8Array, RowArray, check_allowed
+from assistant.native.library import address, library
+from assistant.native.view import ByteArray, LshView, RowDamaged
+from assistant.records import FloatArray
+
+BLOCK_SLOTS: Final = 64
+_DAMAGED: Final = -2
+
+
+class LshCodes:
+    """A seeded rotation about a centre: makes codes, lays them out and searches them."""
+
+    def __init__(self, dimension: int, seed: int, centre: FloatArray) -> None:
+        self.dimension = dimension
+        self.seed = seed
+        self.centre = np.ascontiguousarray(centre, np.float32)
+        if self.centre.shape != (dimension,) or dimension > reference.MAX_DIMENSION:
+            raise ValueError(f"a centre of shape {centre.shape} for {dimension} dimensions")
+        self.code_bytes = reference.rotation_size(dimension) // 8
+        self._library = loaded = library()
+        self._handle = None
+        if loaded is not None:
+            self._handle = loaded.assistant_lsh_new(dimension, seed, address(self.centre))
+            if not self._handle:
+                raise MemoryError("no memory for the rotation")
+            weakref.finalize(self, loaded.assistant_lsh_free, self._handle)
+
+    @property
+    def block_bytes(self) -> int:
+        return BLOCK_SLOTS * (self.code_bytes + 4)
+
+    def encode(
+        self, codes: Int8Array, scales: FloatArray, *, n_threads: int = 1
+    ) -> tuple[ByteArray, FloatArray]:
+        """Bits (n, code_bytes) and factors (n,) of the vectors codes * scales[:, None]."""
+        codes = np.ascontiguousarray(codes, np.int8)
+        scales = np.ascontiguousarray(scales, np.float32)
+        if codes.shape != (scales.size, self.dimension):
+            raise ValueError(f"codes {codes.shape} for {scales.size} scales")
+        if self._library is None:
+            return reference.encode(codes, scales, self.centre, self.seed)
+        bits = np.empty((len(codes), self.code_bytes), np.uint8)
+        factors = np.empty(len(codes), np.float32)
+        if self._library.assistant_lsh_encode(
+            self._handle, codes.ctypes.data, scales.ctypes.data, len(codes), n_threads,
+            bits.ctypes.data, factors.ctypes.data,
+        ):  # fmt: skip
+            raise MemoryError("no memory to encode")
+        return bits, factors
+
+    def pack(
+        self, bits: ByteArray, factors: FloatArray, first_slot: int, blocks: ByteArray
+    ) -> None:
+        """Put codes into slots first_slot... of `blocks` (n_blocks, block_bytes), contiguous."""
+        if (first_slot + len(bits)) > BLOCK_SLOTS * len(blocks) or not blocks.flags.c_contiguous:
+            raise ValueError(f"{len(blocks)} blocks cannot hold slot {first_slot + len(bits) - 1}")
+        if self._library is None:
+            reference.pack(bits, factors, first_slot, blocks)
+            return
+        bits = np.ascontiguousarray(bits, np.uint8)
+        factors = np.ascontiguousarray(factors, np.float32)
+        self._library.assistant_lsh_pack(
+            self._handle, bits.ctypes.data, factors.ctypes.data, len(bits), first_slot,
+            blocks.ctypes.data,
+        )  # fmt: skip
+
+    def search(
+        self,
+        view: LshView,
+        queries: FloatArray,
+        k: int,
+        n_candidates: int,
+        allowed: AllowedRows | None = None,
+        *,
+        n_threads: int = 1,
+    ) -> tuple[RowArray, FloatArray]:
+        """Slots and similarities (m, k) of the nearest live, allowed slots; padded with -1, -inf.
+
+        The `n_candidates` best by code are ranked by int8; all by int8 where few are allowed.
+        Raises RowDamaged, ValueError for a query that is not finite.
+        """
+        queries = np.ascontiguousarray(queries, np.float32)
+        if queries.shape[1:] != (self.dimension,) or not np.isfinite(queries).all():
+            raise ValueError(f"queries of shape {queries.shape}, or not finite")
+        bits = check_allowed(allowed, view.n_slots)
+        if self._library is None:
+            return reference.search(view, queries, k, n_candidates, bits, self.seed)
+        slots = np.empty((len(queries), k), np.int64)
+        similarities = np.empty((len(queries), k), np.float32)
+        status = self._library.assistant_lsh_search(
+            self._handle, byref(view.struct()), queries.ctypes.data, len(queries), k, n_candidates,
+            address(bits), n_threads, slots.ctypes.data, similarities.ctypes.data,
+        )  # fmt: skip
+        if status == _DAMAGED:
+            raise RowDamaged
+        if status:
+            raise MemoryError("no memory to search")
+        return slots, similarities
+
+    def verify(self, view: LshView) -> int:
+        """How many stored vectors do not match their check."""
+        if self._library is None:
+            return reference.count_damaged(view, np.arange(view.n_slots))
+        return int(
+            self._library.assistant_lsh_verify(self._handle, byref(view.struct()), 0, view.n_slots)
+        )
+
+
+def row_checks(codes: Int8Array, scales: FloatArray, ids: RowArray) -> npt.NDArray[np.uint32]:
+    """The 32-bit check of each stored vector, over its codes, its scale and its id."""
+    codes = np.ascontiguousarray(codes, np.int8)
+    scales = np.ascontiguousarray(scales, np.float32)
+    ids = np.ascontiguousarray(ids, np.int64)
+    loaded = library()
+    if loaded is None:
+        return reference.row_checks(codes, scales, ids)
+    checks = np.empty(len(ids), np.uint32)
+    loaded.assistant_row_checks(
+        codes.ctypes.data, scales.ctypes.data, ids.ctypes.data, *codes.shape, checks.ctypes.data
+    )
+    return checks

@@ -1,0 +1,217 @@
+// A search of the LSH index: scan the one-bit codes, keep the best candidates, rank them again by their
+// int8 vectors (RaBitQ, arXiv 2405.12497, section 4, with int8 in place of the raw vectors). Few allowed
+// rows skip the codes: ranking them all by int8 is exact and costs less.
+#include <algorithm>
+#include <cstdint>
+#include <cstring>
+#include <new>
+#include <vector>
+
+#include "assistant_native.h"
+#include "candidates.h"
+#include "dot-int8.h"
+#include "fast-scan.h"
+#include "parallel.h"
+#include "rabitq.h"
+#include "row-check.h"
+#include "row-filter.h"
+#include "top-k.h"
+
+namespace assistant {
+namespace {
+
+// Blocks scanned between looks at the threshold: 16 x 3.3 KB stay in L1 and L2 for several queries.
+constexpr int64_t CHUNK_BLOCKS = 16;
+// One int8 row costs about as much as this many one-bit codes.
+constexpr int64_t EXACT_SHARE = 24;
+
+struct lsh_task {
+    const rabitq & quantiser;
+    const assistant_lsh_view & view;
+    const uint8_t * allowed;
+    int64_t n_candidates;
+    int32_t k;
+    dot_function dot;
+};
+
+// What one query needs while it is searched; all memory is taken here.
+struct lsh_query {
+    lsh_query(const lsh_task & task, const float * values)
+        : values(values), found(task.n_candidates),
+          best(std::min<int64_t>(task.k, task.view.n_slots)) {
+        std::vector<float> rotated(static_cast<size_t>(8) * task.quantiser.layout().n_columns);
+        task.quantiser.rotate_query(values, rotated.data());
+        fast.set(rotated.data(), task.quantiser.layout());
+        wide.set(values, task.quantiser.dim());
+    }
+
+    const float * values;
+    fast_query fast;
+    query_int8 wide;
+    candidates found;
+    top_k best;
+};
+
+uint64_t lsh_block_mask(const lsh_task & task, int64_t block) {
+    const int64_t first = block * BLOCK_SLOTS;
+    const uint64_t live = row_filter_word(task.view.live, first, task.view.n_slots);
+    return task.allowed ? live & row_filter_word(task.allowed, first, task.view.n_slots) : live;
+}
+
+const uint8_t * lsh_row(const assistant_lsh_view & view, int64_t slot) {
+    return slot < view.n_base ? view.base_rows + slot * view.base_stride
+                              : view.log_rows + (slot - view.n_base) * view.log_stride;
+}
+
+// Rank one slot by its stored vector. False where the vector is damaged.
+bool lsh_rank(const lsh_task & task, lsh_query & query, int64_t slot) {
+    const int32_t dim = task.quantiser.dim();
+    const uint8_t * row = lsh_row(task.view, slot);
+    const auto * codes = reinterpret_cast<const int8_t *>(row);
+    float scale;
+    uint32_t check;
+    std::memcpy(&scale, row + dim, sizeof(scale));
+    std::memcpy(&check, row + dim + sizeof(scale), sizeof(check));
+    if (check != row_check(codes, dim, scale, task.view.ids[slot])) {
+        return false;
+    }
+    const float similarity =
+        static_cast<float>(task.dot(codes, query.wide)) * (scale * query.wide.scale);
+    query.best.push(similarity, slot);
+    return true;
+}
+
+bool lsh_rank_candidates(const lsh_task & task, lsh_query & query) {
+    constexpr size_t AHEAD = 6;
+    query.found.finish();
+    const scored_row * items = query.found.data();
+    for (size_t i = 0; i < query.found.size(); i++) {
+        if (i + AHEAD < query.found.size()) {
+            dot_int8_prefetch(
+                reinterpret_cast<const int8_t *>(lsh_row(task.view, items[i + AHEAD].row)),
+                task.quantiser.dim());
+        }
+        if (!lsh_rank(task, query, items[i].row)) {
+            return false;
+        }
+    }
+    return true;
+}
+
+// Every allowed row by int8, for all queries while the row is in L1.
+bool lsh_rank_allowed(const lsh_task & task, std::vector<lsh_query> & queries) {
+    const int64_t n_blocks = (task.view.n_slots + BLOCK_SLOTS - 1) / BLOCK_SLOTS;
+    for (int64_t block = 0; block < n_blocks; block++) {
+        for (uint64_t mask = lsh_block_mask(task, block); mask; mask &= mask - 1) {
+            const int64_t slot = block * BLOCK_SLOTS + __builtin_ctzll(mask);
+            for (lsh_query & query : queries) {
+                if (!lsh_rank(task, query, slot)) {
+                    return false;
+                }
+            }
+        }
+    }
+    return true;
+}
+
+void lsh_scan_chunk(const lsh_task & task, lsh_query & query, int64_t first_block,
+                    int64_t n_blocks) {
+    alignas(64) float scores[CHUNK_BLOCKS * BLOCK_SLOTS];
+    uint64_t masks[CHUNK_BLOCKS];
+    const int64_t stride = query.fast.layout.block_bytes();
+    fast_scan(query.fast, task.view.blocks + first_block * stride, n_blocks,
+              query.found.threshold(), scores, masks);
+    for (int64_t b = 0; b < n_blocks; b++) {
+        uint64_t mask = masks[b];
+        if (!mask) {
+            continue;
+        }
+        mask &= lsh_block_mask(task, first_block + b);
+        for (; mask; mask &= mask - 1) {
+            const int64_t i = __builtin_ctzll(mask);
+            const float score = scores[BLOCK_SLOTS * b + i];
+            if (score > query.found.threshold()) {
+                query.found.push(score, (first_block + b) * BLOCK_SLOTS + i);
+            }
+        }
+    }
+}
+
+bool lsh_scan(const lsh_task & task, std::vector<lsh_query> & queries) {
+    const int64_t n_blocks = (task.view.n_slots + BLOCK_SLOTS - 1) / BLOCK_SLOTS;
+    for (int64_t block = 0; block < n_blocks; block += CHUNK_BLOCKS) {
+        for (lsh_query & query : queries) {
+            lsh_scan_chunk(task, query, block, std::min(CHUNK_BLOCKS, n_blocks - block));
+        }
+    }
+    return std::all_of(queries.begin(), queries.end(), [&](lsh_query & query) {
+        return lsh_rank_candidates(task, query);
+    });
+}
+
+int64_t lsh_count_allowed(const lsh_task & task) {
+    const int64_t n_blocks = (task.view.n_slots + BLOCK_SLOTS - 1) / BLOCK_SLOTS;
+    int64_t n = 0;
+    for (int64_t block = 0; block < n_blocks; block++) {
+        n += __builtin_popcountll(lsh_block_mask(task, block));
+    }
+    return n;
+}
+
+}  // namespace
+}  // namespace assistant
+
+using namespace assistant;
+
+extern "C" int32_t assistant_lsh_search(
+    const assistant_lsh * lsh, const assistant_lsh_view * view, const float * queries,
+    int32_t n_queries, int32_t k, int64_t n_candidates, const uint8_t * allowed, int32_t n_threads,
+    int64_t * slots, float * similarities) {
+    if (n_queries < 0 || k < 0 || view->n_slots < 0) {
+        return ASSISTANT_BAD;
+    }
+    const int64_t count = std::clamp<int64_t>(n_candidates, std::max(k, 1),
+                                              std::max<int64_t>(view->n_slots, std::max(k, 1)));
+    const lsh_task task{lsh->quantiser, *view, allowed, count, k, dot_int8_choose()};
+    const bool exact = lsh_count_allowed(task) <= std::max(count, view->n_slots / EXACT_SHARE);
+    const int64_t n_parts = parallel_parts(n_queries, 1, n_threads);
+    try {
+        std::vector<std::vector<lsh_query>> parts(static_cast<size_t>(n_parts));
+        for (int32_t q = 0; q < n_queries; q++) {
+            const float * values = queries + static_cast<int64_t>(q) * lsh->quantiser.dim();
+            parts[static_cast<size_t>(q * n_parts / n_queries)].emplace_back(task, values);
+        }
+        std::vector<uint8_t> whole(parts.size());
+        parallel_for(n_parts, [&](int64_t part) {
+            whole[part] = exact ? lsh_rank_allowed(task, parts[part]) : lsh_scan(task, parts[part]);
+        });
+        if (std::find(whole.begin(), whole.end(), 0) != whole.end()) {
+            return ASSISTANT_DAMAGED;
+        }
+        for (auto & part : parts) {
+            for (lsh_query & query : part) {
+                const int64_t at = (query.values - queries) / lsh->quantiser.dim() * k;
+                query.best.write_sorted(k, slots + at, similarities + at);
+            }
+        }
+        return 0;
+    } catch (const std::bad_alloc &) {
+        return ASSISTANT_BAD;
+    }
+}
+
+extern "C" int64_t assistant_lsh_verify(const assistant_lsh * lsh, const assistant_lsh_view * view,
+                                        int64_t first, int64_t last) {
+    const int32_t dim = lsh->quantiser.dim();
+    int64_t n_bad = 0;
+    for (int64_t slot = first; slot < last; slot++) {
+        const uint8_t * row = lsh_row(*view, slot);
+        float scale;
+        uint32_t check;
+        std::memcpy(&scale, row + dim, sizeof(scale));
+        std::memcpy(&check, row + dim + sizeof(scale), sizeof(check));
+        n_bad += check != row_check(reinterpret_cast<const int8_t *>(row), dim, scale,
+                                    view->ids[slot]);
+    }
+    return n_bad;
+}

@@ -1,0 +1,108 @@
+// Encoding: rotate about the centre, keep the signs and one factor; and laying codes out in blocks.
+#include "rabitq.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <new>
+
+#include "assistant_native.h"
+#include "parallel.h"
+#include "row-check.h"
+
+namespace assistant {
+
+float rabitq::encode(const int8_t * codes, float scale, uint8_t * bits, float * scratch) const {
+    const int32_t size = rotation_.size();
+    for (int32_t j = 0; j < dim_; j++) {
+        scratch[j] = static_cast<float>(codes[j]) * scale - centre_[j];
+    }
+    std::fill(scratch + dim_, scratch + size, 0.0f);
+    rotation_.apply(scratch);
+    float norm = 0.0f;
+    float sum = 0.0f;
+    for (int32_t j = 0; j < size; j += 8) {
+        uint32_t byte = 0;
+        for (int32_t i = 0; i < 8; i++) {
+            const float value = scratch[j + i];
+            byte |= static_cast<uint32_t>(value >= 0.0f) << i;
+            norm += value * value;
+            sum += std::fabs(value);
+        }
+        bits[j / 8] = static_cast<uint8_t>(byte);
+    }
+    return sum > 0.0f ? norm / sum : 0.0f;
+}
+
+void rabitq::rotate_query(const float * query, float * rotated) const {
+    std::copy(query, query + dim_, rotated);
+    std::fill(rotated + dim_, rotated + rotation_.size(), 0.0f);
+    rotation_.apply(rotated);
+}
+
+}  // namespace assistant
+
+using namespace assistant;
+
+extern "C" {
+
+assistant_lsh * assistant_lsh_new(int32_t dim, uint64_t seed, const float * centre) {
+    if (dim < 1 || dim > ASSISTANT_LSH_MAX_DIM) {
+        return nullptr;
+    }
+    try {
+        return new assistant_lsh{rabitq(dim, seed, centre)};
+    } catch (const std::bad_alloc &) {
+        return nullptr;
+    }
+}
+
+void assistant_lsh_free(assistant_lsh * lsh) { delete lsh; }
+
+int32_t assistant_lsh_code_bytes(const assistant_lsh * lsh) {
+    return lsh->quantiser.layout().n_columns;
+}
+
+int32_t assistant_lsh_encode(const assistant_lsh * lsh, const int8_t * codes, const float * scales,
+                             int64_t n, int32_t n_threads, uint8_t * bits, float * factors) {
+    const rabitq & quantiser = lsh->quantiser;
+    const int64_t n_columns = quantiser.layout().n_columns;
+    const int64_t n_parts = parallel_parts(n, 1024, n_threads);
+    try {
+        std::vector<std::vector<float>> scratch(static_cast<size_t>(n_parts),
+                                                std::vector<float>(8 * n_columns));
+        parallel_for(n_parts, [&](int64_t part) {
+            for (int64_t i = n * part / n_parts; i < n * (part + 1) / n_parts; i++) {
+                factors[i] = quantiser.encode(codes + i * quantiser.dim(), scales[i],
+                                              bits + i * n_columns, scratch[part].data());
+            }
+        });
+        return 0;
+    } catch (const std::bad_alloc &) {
+        return -1;
+    }
+}
+
+void assistant_lsh_pack(const assistant_lsh * lsh, const uint8_t * bits, const float * factors,
+                        int64_t n, int64_t first_slot, uint8_t * blocks) {
+    const code_layout layout = lsh->quantiser.layout();
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t slot = first_slot + i;
+        const int64_t place = slot % BLOCK_SLOTS;
+        uint8_t * block = blocks + slot / BLOCK_SLOTS * layout.block_bytes();
+        for (int32_t c = 0; c < layout.n_columns; c++) {
+            block[c * BLOCK_SLOTS + place] = bits[i * layout.n_columns + c];
+        }
+        uint8_t * factor = block + layout.n_columns * BLOCK_SLOTS + place * sizeof(float);
+        std::memcpy(factor, factors + i, sizeof(float));
+    }
+}
+
+void assistant_row_checks(const int8_t * codes, const float * scales, const int64_t * ids, int64_t n,
+                          int32_t dim, uint32_t * checks) {
+    for (int64_t i = 0; i < n; i++) {
+        checks[i] = row_check(codes + i * dim, dim, scales[i], ids[i]);
+    }
+}
+
+}  // extern "C"
