@@ -222,7 +222,7 @@ def _metadata_number(model: Any, key: str) -> int | None:
 
 def fit_n_ctx(model: Any, options: LoadOptions, file_bytes: int) -> int:
     """The context window in tokens. Raises OutOfMemory where the wanted one does not fit."""
-    n_train = int(llama().llama_model_n_ctx_train(model))
+    n_train = int(llama().llama_model_n_ctx_train(model)) or max(options.n_ctx, N_CTX_MODEST)
     per_token = kv_bytes_per_token(model, options.kv_cache_type)
     free = available_bytes()
     fits = n_train
@@ -233,12 +233,12 @@ def fit_n_ctx(model: Any, options: LoadOptions, file_bytes: int) -> int:
         fits = cells if options.n_sequences == 1 else cells * _SIDE_SHARE // (_SIDE_SHARE + 1)
         if file_bytes > free and not options.n_ctx:
             fits = min(fits, N_CTX_MODEST)  # what is left is better spent on weights
-    if options.n_ctx and options.n_ctx <= fits:
-        # Past what it was trained for a model writes noise.
-        return min(options.n_ctx, n_train) if n_train > 0 else options.n_ctx
-    if options.n_ctx or fits < _N_CTX_MIN:
-        raise _too_long(options.n_ctx or n_train, fits)
-    return max(_N_CTX_MIN, min(n_train, fits) // _N_CTX_MIN * _N_CTX_MIN)
+    if not options.n_ctx and fits >= _N_CTX_MIN:
+        return min(n_train, fits) // _N_CTX_MIN * _N_CTX_MIN
+    wanted = min(options.n_ctx or n_train, n_train)  # past its training a model writes noise
+    if wanted > fits:
+        raise _too_long(wanted, fits)
+    return wanted
 
 
 def _too_long(n_ctx: int, fits: int) -> OutOfMemory:

@@ -47,32 +47,17 @@ def respell(text: str, held: Sequence[int], vocabulary: Vocabulary) -> list[int]
     The last token may go past the text (a reply cut at a stop string or trimmed): what is left is
     tokenised. Control tokens never stand for text.
     """
-    raw = text.encode("utf-8", "replace")
-    at = 0
+    rest = text.encode("utf-8", "replace")
     tokens: list[int] = []
     for token in held:
         piece = vocabulary.piece(token)
-        rest = raw[at:]
-        if not rest or not piece or not vocabulary.is_ordinary(token):
-            break
-        if rest.startswith(piece):
-            tokens.append(token)
-            at += len(piece)
-        elif piece.startswith(rest):
-            break
-        else:
+        if not rest or (piece.startswith(rest) and piece != rest):
+            break  # the text ends here, or inside this token
+        if not piece or not rest.startswith(piece) or not vocabulary.is_ordinary(token):
             return None
-    if not tokens:
-        return None
-    if at == len(raw):
-        return tokens
+        tokens.append(token)
+        rest = rest[len(piece) :]
     try:
-        rest_text = raw[at:].decode("utf-8")
+        return tokens + vocabulary.tokenize(rest.decode("utf-8"), inside=True) if tokens else None
     except UnicodeDecodeError:
-        return None  # the cut is inside a character
-    ends_here = len(held) == len(tokens) or len(raw) - at < _longest(vocabulary, held[len(tokens)])
-    return tokens + vocabulary.tokenize(rest_text, inside=True) if ends_here else None
-
-
-def _longest(vocabulary: Vocabulary, token: int) -> int:
-    return len(vocabulary.piece(token)) + 1
+        return None  # it ends inside a character
