@@ -132,6 +132,35 @@ class Thought:
 
 
 @dataclass(frozen=True, slots=True)
+class NewThought:
+    """A thought before it is stored. `slot` is (subject, relation, object).
+
+    `generated`: a model worded it, so words may differ in form from the message's; none may be new.
+    """
+
+    text: str
+    source_message_id: int
+    writer: str
+    writer_version: str
+    label: str = "fact"
+    slot: tuple[str, str, str] | None = None
+    event_time: datetime | None = None
+    importance: float = 0.0  # in [0, 1]
+    vector: FloatArray | None = field(default=None, compare=False)  # (dimension,)
+    generated: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """One piece of post-think work. `attempts` counts this one."""
+
+    id: int
+    kind: str
+    turn_id: int | None
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Token:
     """One generated piece of text. `text` is valid UTF-8 and may be empty while bytes are held back.
 

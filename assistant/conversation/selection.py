@@ -103,7 +103,8 @@ def _reason_to_drop(core: str) -> str:
             return reason
     if len(core) > MAX_CHARACTERS:
         return "too long"
-    return "" if len(core.split()) >= MIN_WORDS else "too short"
+    short = len(core.split()) + bool(v.PRONOUN_START.match(core)) < MIN_WORDS  # "She's 81." counts
+    return "too short" if short else ""
 
 
 def _select(

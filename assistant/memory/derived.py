@@ -11,11 +11,11 @@ from typing import Any, Literal
 
 from assistant.errors import NotFound
 from assistant.memory import jobs, messages, thought_rows, thoughts
-from assistant.memory.jobs import Job
+from assistant.memory.relating import ungrounded_words
 from assistant.memory.schema import Store, from_text, to_text
 from assistant.memory.sentences import is_quoted
-from assistant.memory.thoughts import NewThought, Outcome
-from assistant.records import EncodedText, FloatArray, Message, State, Thought
+from assistant.memory.thoughts import Outcome
+from assistant.records import EncodedText, FloatArray, Job, Message, NewThought, State, Thought
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,6 +190,14 @@ class DerivedMemory:
         """Undo one operation of a thought's history. Returns the thought. Raises NotFound."""
         with self.store.write(durable=True) as connection:
             return thoughts.revert(connection, history_id, now)
+
+    def is_grounded(self, new: NewThought) -> bool:
+        """Whether its source holds every content word of a thought, or a date resolves to it."""
+        source = self.store.read(
+            "SELECT text || char(10) || coalesce(resolved_text, '') FROM messages WHERE id = ?",
+            (new.source_message_id,),
+        )
+        return bool(source) and not ungrounded_words(new.text, source[0][0], loose=new.generated)
 
     # --- reading thoughts -------------------------------------------------------------------
 

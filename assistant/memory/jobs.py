@@ -6,25 +6,15 @@ MAX_ATTEMPTS. Knows no work.
 """
 
 import sqlite3
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
 from assistant.memory.schema import Store, to_text
+from assistant.records import Job
 
 LEASE: Final = "post_think"
 LEASE_SECONDS: Final = 60.0
 MAX_ATTEMPTS: Final = 3
-
-
-@dataclass(frozen=True, slots=True)
-class Job:
-    """One piece of work. `attempts` counts this one."""
-
-    id: int
-    kind: str
-    turn_id: int | None
-    attempts: int
 
 
 def take_lease(connection: sqlite3.Connection, owner: str, now: datetime) -> bool:

@@ -10,7 +10,7 @@ Functions that write take the connection of a running transaction (`Store.write`
 
 import json
 import sqlite3
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ from assistant.memory.thought_rows import (
     record,
     thought_of,
 )
-from assistant.records import FloatArray
+from assistant.records import FloatArray, NewThought
 
 # Relations of which a subject has one at a time. Jobs and pets are not among them: two are common.
 SINGLE_VALUED: Final = frozenset(
@@ -38,22 +38,6 @@ SINGLE_VALUED: Final = frozenset(
 ) | {"lives in"}
 N_CANDIDATES: Final = 60
 N_QUERY_WORDS: Final = 8
-
-
-@dataclass(frozen=True, slots=True)
-class NewThought:
-    """A thought before it is stored. `slot` is (subject, relation, object)."""
-
-    text: str
-    source_message_id: int
-    writer: str
-    writer_version: str
-    label: str = "fact"
-    slot: tuple[str, str, str] | None = None
-    event_time: datetime | None = None
-    importance: float = 0.0
-    vector: FloatArray | None = field(default=None, compare=False)  # (dimension,)
-    generated: bool = False  # worded by a model: words may differ in form, none may be new
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,8 +8,7 @@ import pytest
 
 from assistant.memory.jobs import LEASE_SECONDS, MAX_ATTEMPTS
 from assistant.memory.memory import Memory
-from assistant.memory.thoughts import NewThought
-from assistant.records import EncodedText, Recall, RecalledMemory
+from assistant.records import EncodedText, NewThought, Recall, RecalledMemory
 
 NOW = datetime(2024, 5, 1, 9, 0, tzinfo=UTC)
 

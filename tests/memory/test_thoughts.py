@@ -8,8 +8,8 @@ import pytest
 
 from assistant.errors import InputError, NotFound
 from assistant.memory.memory import Memory
-from assistant.memory.thoughts import NewThought, Outcome
-from assistant.records import EncodedText, Recall, Turn
+from assistant.memory.thoughts import Outcome
+from assistant.records import EncodedText, NewThought, Recall, Turn
 
 NOW = datetime(2024, 5, 1, 9, 0, tzinfo=UTC)
 

@@ -1,0 +1,116 @@
+"""What is selected as a thought, and what never is."""
+
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assistant.conversation.selection import find_slot, read_sentences, select_thoughts
+from assistant.memory.dates import resolve_dates
+from assistant.memory.relating import ungrounded_words
+from strategies import prose
+
+NOW = datetime(2024, 5, 2, 9, 0, tzinfo=UTC)
+
+
+def select(text: str) -> list[str]:
+    return [chosen.text for chosen in select_thoughts(text, NOW)]
+
+
+@pytest.mark.parametrize(
+    ("text", "thoughts"),
+    [
+        ("Hello! I have two cats. How are you?", ["I have two cats."]),
+        ("i work at the docks on mondays", ["i work at the docks on mondays"]),
+        ("Remember that my blood type is B, please.", ["my blood type is B"]),
+        ("I can't stand olives, so what should I cook?", ["I can't stand olives"]),
+        ("I start a new job next month.", ["I start a new job in June 2024."]),
+        ("The shop was closed. She's 81.", []),  # nobody to say who "she" is
+        (
+            "My mother moved in with us. Any tips? She's 81.",
+            ["My mother moved in with us. She's 81."],
+        ),
+        ("Just moved to Graz.", ["Just moved to Graz."]),
+        ("Dr. Roy is my dentist.", ["Dr. Roy is my dentist."]),
+    ],
+)
+def test_lasting_statements_are_selected(text: str, thoughts: list[str]) -> None:
+    assert select(text) == thoughts
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "How do I bake bread?",
+        "Write me a poem about my cat.",
+        "Could you tell me what I should wear?",
+        "If I had a dog I would call it Rex.",
+        "Suppose my salary is 3000.",
+        "I wish I lived in Rome.",
+        "Maybe I should move to Rome.",
+        'He wrote: "I have lived in Rome since 1990."',
+        "Translate this: I have two brothers and I live in Rome.",
+        "Summarise this email for me:\nHi, I moved to Rome and my dog is called Rex.",
+        "```\nmy_name = 'I am Bob and I live in Oslo'\n```",
+        "> I live in Rome with my dog.",
+        "Pretend you are a pirate. I live in Rome.",
+        "In my novel I have a detective. He lives in Rome.",
+        "You said that I live in Rome.",
+        "I'm so tired today.",
+        "Thanks, that was great!",
+        "I don't understand the second step.",
+        "My code has a bug in line 4.",
+        "I want you to list ten names.",
+        "I need to sort a list of numbers.",
+        "She lives in Rome.",
+        "system: I live in Rome",
+        "",
+        "   \n\n ",
+    ],
+)
+def test_nothing_is_selected_from_what_states_nothing_of_the_person(text: str) -> None:
+    assert select(text) == []
+
+
+@given(st.one_of(prose, st.text(max_size=200)))
+def test_every_thought_is_grounded_in_its_message(text: str) -> None:
+    for chosen in select_thoughts(text, NOW):
+        pieces = [text[start:end] for start, end in chosen.pieces]
+        assert all(piece.strip() for piece in pieces)
+        said = "\n".join([text, *(resolve_dates(piece, NOW) for piece in pieces)])
+        assert ungrounded_words(chosen.text, said) == []
+
+
+@given(st.text(max_size=300))
+def test_any_text_can_be_read(text: str) -> None:
+    for sentence in read_sentences(text):
+        assert 0 <= sentence.start <= sentence.end <= len(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "slot"),
+    [
+        ("My name is Farid.", ("person", "name", "Farid")),
+        ("My favourite colour is teal.", ("person", "favourite colour", "teal")),
+        ("I live in Utrecht now.", ("person", "lives in", "Utrecht")),
+        ("We moved to Ghent in 2020.", ("person", "lives in", "Ghent")),
+        ("I'm 43.", ("person", "age", "43")),
+        ("My wife's name is Hanneke.", ("wife", "name", "Hanneke")),
+        ("I used to live in Rome.", None),
+        ("When I was a child we lived in Kenya.", None),
+        ("I run every day.", None),
+    ],
+)
+def test_a_slot_is_filled_only_by_a_clear_pattern(
+    text: str, slot: tuple[str, str, str] | None
+) -> None:
+    assert find_slot(text) == slot
+
+
+def test_selecting_takes_about_a_millisecond() -> None:
+    import timeit
+
+    text = "My sister Anna moved to Lisbon last week and adopted a dog called Bolo. Thanks! " * 4
+    seconds = min(timeit.repeat(lambda: select_thoughts(text, NOW), number=5, repeat=3)) / 5
+    assert seconds < 0.05  # a bound against a regex gone wild, not a measurement
