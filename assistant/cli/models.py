@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
 from assistant.cli.input import confirm
 from assistant.cli.output import clean, note, one_line, print_json, print_text
@@ -31,6 +32,21 @@ def open_catalogue(settings: "Settings") -> "Catalogue":
     from assistant.paths import resource
 
     return Catalogue.load(resource("models/catalogue.toml"), settings.paths.models_dir)
+
+
+def _ids(
+    context: click.Context, parameter: click.Parameter, incomplete: str
+) -> list[CompletionItem]:
+    """For the shell's completion: ids and what they are. What cannot be read offers nothing."""
+    from assistant.cli.settings import Settings
+
+    try:
+        entries = open_catalogue(Settings()).entries
+    except AssistantError:
+        return []
+    return [
+        CompletionItem(e.id, help=one_line(e.note)) for e in entries if e.id.startswith(incomplete)
+    ]
 
 
 @models.command("list")
@@ -58,7 +74,7 @@ def list_models(settings: "Settings", installed: bool, kind: str | None) -> None
 
 
 @models.command()
-@click.argument("model")
+@click.argument("model", shell_complete=_ids)
 @click.pass_obj
 def show(settings: "Settings", model: str) -> None:
     """Everything known of MODEL: an id, or the path of a GGUF file."""
@@ -79,7 +95,7 @@ def show(settings: "Settings", model: str) -> None:
 
 
 @models.command()
-@click.argument("ids", nargs=-1, metavar="[ID]...")
+@click.argument("ids", nargs=-1, metavar="[ID]...", shell_complete=_ids)
 @click.pass_obj
 def pull(settings: "Settings", ids: tuple[str, ...]) -> None:
     """Download models; without an ID the default model and the embedder.
@@ -124,7 +140,7 @@ def add(settings: "Settings", path: Path, name: str) -> None:
 
 
 @models.command()
-@click.argument("model")
+@click.argument("model", shell_complete=_ids)
 @click.pass_obj
 def use(settings: "Settings", model: str) -> None:
     """Talk to MODEL from now on: an installed id, or the path of a GGUF file."""
@@ -137,7 +153,7 @@ def use(settings: "Settings", model: str) -> None:
 
 
 @models.command()
-@click.argument("model")
+@click.argument("model", shell_complete=_ids)
 @click.pass_obj
 def remove(settings: "Settings", model: str) -> None:
     """Delete a downloaded MODEL; of one that was added, forget the path and leave the file."""
