@@ -15,7 +15,7 @@ from assistant.errors import ConfirmationNeeded, InputError, NotFound
 
 def read_text(text: str) -> str:
     """`text`, or stdin where it is "-". Raises InputError when it is empty or not UTF-8."""
-    read = _read_stdin() if text == "-" else text
+    read = read_stdin() if text == "-" else text
     try:
         read.encode("utf-8")  # an argument that was no UTF-8 holds lone surrogates
     except UnicodeEncodeError:
@@ -49,7 +49,8 @@ def confirm(question: str, settings: Settings, *, remedy: str = "Repeat it with 
     return click.confirm(clean(question), default=True, err=True)
 
 
-def _read_stdin() -> str:
+def read_stdin() -> str:
+    """All of stdin. Raises InputError when it is closed or not UTF-8."""
     if sys.stdin is None:
         raise InputError("There is no input to read.", "Give the text as an argument.")
     try:

@@ -17,14 +17,14 @@ class StatusLine:
     """`show` replaces the line, `clear` takes it away. Silent with --quiet and off a terminal."""
 
     def __init__(self, settings: Settings) -> None:
-        self._draws = (
+        self.draws = (
             settings.stderr_is_terminal and not settings.quiet and not settings.terminal_is_dumb
         )
         self._shown = ""
 
     def show(self, text: str, share: float | None = None) -> None:
         line = one_line(text) + (f" {share:.0%}" if share is not None else "")
-        if self._draws and line != self._shown:
+        if self.draws and line != self._shown:
             click.echo(f"\r\x1b[K{line}", err=True, nl=False)
             self._shown = line
 

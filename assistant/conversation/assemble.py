@@ -3,22 +3,27 @@
 Knows what is installed and what the settings say, and hands each part what it needs as plain values.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from assistant.catalogue.catalogue import Catalogue
 from assistant.catalogue.entries import Entry
 from assistant.config import Config
-from assistant.conversation.engine import Behaviour, Engine
+from assistant.conversation.engine import Behaviour, Engine, Mode
 from assistant.conversation.events import Phase
-from assistant.conversation.ports import LanguageModel
 from assistant.conversation.states import KeptStates
 from assistant.embedding.embedder import Embedder
 from assistant.errors import ModelMissing
 from assistant.memory.memory import Memory
 from assistant.paths import Paths, resource
+
+if TYPE_CHECKING:
+    from assistant.runtime.batching import Batcher
+    from assistant.runtime.model import Model
 
 CATALOGUE_FILE = "models/catalogue.toml"
 SYSTEM_PROMPT_FILE = "models/prompts/system.md"
@@ -75,7 +80,7 @@ def load_model(
     on_progress: Callable[[float], None] | None = None,
     *,
     n_sequences: int = 4,
-) -> LanguageModel:
+) -> "Model":
     """The language model as the settings want it. Raises ModelError, OutOfMemory."""
     from assistant.runtime.model import Model
 
@@ -91,6 +96,41 @@ def load_model(
         weight_window=config.text("runtime.weight_window"),
         on_progress=on_progress,
     )
+
+
+@dataclass(frozen=True, slots=True)
+class BatchParts:
+    """What a batch runs on: one model for many conversations at once."""
+
+    batcher: "Batcher[Any]"
+    new_engine: Callable[[], Engine]
+
+
+@contextmanager
+def open_batch(
+    paths: Paths, config: Config, *, now: datetime, parallel: int, mode: Mode, recall: bool
+) -> Iterator[BatchParts]:
+    """The parts of a batch of `parallel` rows at once. Raises as `open_assistant`, and OutOfMemory."""
+    from assistant.runtime.batching import Batcher
+
+    identity = identify_model(paths, config)
+    behaves = behaviour(config, identity.name)
+    if not recall:
+        behaves = replace(behaves, n_memories=0, memory_tokens=0)
+    if mode == "normal":
+        paths.create()
+    with open_memory(paths, config, now=now, read_only=mode != "normal") as memory:
+        embedder = open_embedder(paths, config)
+        if embedder is not None:
+            memory.use_embedder(embedder.id, embedder.dimension)
+        with load_model(identity.path, config, n_sequences=parallel) as model:
+
+            def new_engine() -> Engine:
+                engine = Engine(memory, embedder, lambda on_progress: model, behaves)
+                engine.open_conversation(None, mode)
+                return engine
+
+            yield BatchParts(Batcher(model), new_engine)
 
 
 def system_prompt(config: Config) -> str:

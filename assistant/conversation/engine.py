@@ -74,6 +74,16 @@ class Explanation:
     prompt: tuple[ChatMessage, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A turn up to its prompt, for whoever generates the reply elsewhere."""
+
+    turn: Turn
+    encoded: EncodedText
+    prompt: Prompt
+    sampling: SamplingParameters
+
+
 class Engine:
     """One conversation at a time over one model and one store. One thread, but for `stop`."""
 
@@ -134,6 +144,19 @@ class Engine:
             reply = self._finish(turn, draft, recalled, prompt, encoded, now)  # 5 and its job
             self._running = False
         yield Replied(turn, reply)  # the person can type again
+
+    def prepare(self, text: str, now: datetime, options: AskOptions) -> Prepared:
+        """The first half of a turn; `complete` is the second. For a batch of many at once."""
+        encoded = encode(text, self.embedder, now, before=self.history.last_reply)
+        turn = self._begin(encoded, now, options)
+        recalled = self._recall(encoded, turn, now, options)
+        prompt = self._prompt(text, recalled, options)
+        return Prepared(turn, encoded, prompt, self._sampling(prompt, options))
+
+    def complete(self, prepared: Prepared, draft: Draft, now: datetime) -> Reply:
+        """Record the reply that was generated for a prepared turn."""
+        prompt = prepared.prompt
+        return self._finish(prepared.turn, draft, prompt.recall, prompt, prepared.encoded, now)
 
     def stop(self) -> None:
         """End the running turn within 300 ms, keeping what came. Safe from any thread."""
@@ -300,13 +323,12 @@ class Engine:
     def _generate(
         self, prompt: Prompt, draft: Draft, options: AskOptions, sequence: int = SEQUENCE
     ) -> Iterator[Event]:
-        sampling = options.sampling or self.behaviour.sampling
         if self._stopping.is_set():
             return
         yield from generate(
             prompt.tokens,
             self.load(),
-            replace(sampling, max_tokens=min(sampling.max_tokens, prompt.n_reply_max)),
+            self._sampling(prompt, options),
             draft,
             is_stopping=self._stopping.is_set,
             on_phase=self.on_phase,
@@ -375,6 +397,10 @@ class Engine:
     def _room(self, options: AskOptions = DEFAULT_OPTIONS) -> Room:
         sampling = options.sampling or self.behaviour.sampling
         return Room(self.load().n_ctx, sampling.max_tokens, self.behaviour.memory_tokens)
+
+    def _sampling(self, prompt: Prompt, options: AskOptions) -> SamplingParameters:
+        sampling = options.sampling or self.behaviour.sampling
+        return replace(sampling, max_tokens=min(sampling.max_tokens, prompt.n_reply_max))
 
     def _is_long(self, text: str) -> bool:
         limit = self._room().message

@@ -1,0 +1,1 @@
+"""JSONL in, JSONL out, resumable: `rows` in, `output` out, `run` between them."""
