@@ -173,6 +173,7 @@ SETTINGS: Final = MappingProxyType(
                 choices=("auto", "on", "off"),
             ),
             Setting("chat.theme", "assistant-dark", "colours of the terminal app"),
+            Setting("chat.keys", (), "other keys, as prompt.send=ctrl+s,chat.new=ctrl+t"),
             Setting("chat.system_prompt", "", "replaces the built-in system prompt"),
         )
     }

@@ -18,7 +18,18 @@ from assistant.conversation.events import (
     TokenText,
 )
 from assistant.records import Conversation, Recall, RecalledMemory, Reply, Turn, Usage
-from assistant.tui.session import ChatMode, ModelFacts, TurnText
+from assistant.tui.session import (
+    Candidate,
+    ChatMode,
+    Conflict,
+    MemoryDetails,
+    MemoryFilter,
+    MemoryRow,
+    ModelFacts,
+    PortraitLine,
+    SearchHit,
+    TurnText,
+)
 
 NOW = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
 
@@ -52,6 +63,8 @@ ANNA = Recall(
     4.2,
 )
 
+NO_DETAILS = MemoryDetails()
+
 
 @dataclass
 class FakeStore:
@@ -61,6 +74,12 @@ class FakeStore:
     turns_: dict[int, list[TurnText]] = field(default_factory=dict)
     recalls: dict[int, Recall] = field(default_factory=dict)
     forgotten: list[int] = field(default_factory=list)
+    rows: list[MemoryRow] = field(default_factory=list)
+    details_: MemoryDetails = NO_DETAILS
+    conflicts_: list[Conflict] = field(default_factory=list)
+    candidates_: list[Candidate] = field(default_factory=list)
+    branches_: list[int] = field(default_factory=list)
+    calls: list[tuple[object, ...]] = field(default_factory=list)
     closed: bool = False
 
     def add(self, conversation_id: int, title: str, turns: Sequence[TurnText]) -> None:
@@ -76,6 +95,9 @@ class FakeStore:
     def turns(self, conversation_id: int) -> Sequence[TurnText]:
         return self.turns_[conversation_id]
 
+    def branches(self, turn_id: int) -> Sequence[int]:
+        return self.branches_ or [turn_id]
+
     def recall_of(self, turn_id: int) -> Recall:
         return self.recalls.get(turn_id, Recall(""))
 
@@ -85,6 +107,63 @@ class FakeStore:
 
     def undo(self, now: datetime) -> str:
         return f"{self.forgotten.pop()}" if self.forgotten else ""
+
+    def rename(self, conversation_id: int, title: str) -> None:
+        known = self.conversations_[conversation_id]
+        self.conversations_[conversation_id] = replace(known, title=title)
+
+    def search(self, text: str) -> Sequence[SearchHit]:
+        return [
+            SearchHit(id_, turn.turn_id, self.conversations_[id_].title, turn.prompt, turn.created)
+            for id_, turns in self.turns_.items()
+            for turn in turns
+            if text.casefold() in turn.prompt.casefold()
+        ]
+
+    def quoted(self, turn_id: int) -> Collection[int]:
+        return [1]
+
+    def memories(self, wanted: MemoryFilter, now: datetime) -> Sequence[MemoryRow]:
+        return [
+            replace(row, state="forgotten" if row.id in self.forgotten else row.state)
+            for row in self.rows
+            if (not wanted.kinds or row.kind in wanted.kinds)
+            and all(word in row.text.casefold() for word in wanted.words)
+        ]
+
+    def details(self, memory_id: int, now: datetime) -> MemoryDetails:
+        return self.details_
+
+    def conflicts(self, now: datetime) -> Sequence[Conflict]:
+        return self.conflicts_
+
+    def settle_conflict(self, conflict: Conflict, keep: str, now: datetime) -> None:
+        self.calls.append(("settle", keep))
+        self.conflicts_.remove(conflict)
+
+    def portrait(self, now: datetime) -> Sequence[PortraitLine]:
+        return [PortraitLine("Lives by the sea.", [(NOW, "I moved to the coast.")])]
+
+    def erase(self, memory_ids: Collection[int], now: datetime) -> Sequence[str]:
+        self.calls.append(("erase", tuple(memory_ids)))
+        self.rows = [row for row in self.rows if row.id not in memory_ids]
+        return [f"{len(memory_ids)} rows", "2 backups"]
+
+    def pin(self, memory_ids: Collection[int], pinned: bool, now: datetime) -> None:
+        self.calls.append(("pin", tuple(memory_ids), pinned))
+
+    def merge(self, memory_ids: Collection[int], now: datetime) -> None:
+        self.calls.append(("merge", tuple(memory_ids)))
+
+    def exclude(self, memory_id: int, conversation_id: int, now: datetime) -> None:
+        self.calls.append(("exclude", memory_id, conversation_id))
+
+    def candidates(self) -> Sequence[Candidate]:
+        return self.candidates_
+
+    def decide(self, candidate_id: int, answer: str, now: datetime, text: str = "") -> None:
+        self.calls.append(("decide", candidate_id, answer, text))
+        self.candidates_ = [c for c in self.candidates_ if c.id != candidate_id]
 
     def close(self) -> None:
         self.closed = True
@@ -103,12 +182,14 @@ class FakeEngine:
     load_error: Exception | None = None
     asked: list[str] = field(default_factory=list)
     opened: list[tuple[int | None, ChatMode]] = field(default_factory=list)
+    calls: list[tuple[object, ...]] = field(default_factory=list)
+    n_idle: int = 0
     closed: bool = False
     _stop: threading.Event = field(default_factory=threading.Event)
     _conversation_id: int | None = None
 
-    def load(self, on_progress: Callable[[float], None]) -> ModelFacts:
-        on_progress(0.4)
+    def load(self, on_phase: Callable[[Phase], None]) -> ModelFacts:
+        on_phase(Phase("loading model", 0.4))
         if self.load_gate is not None:
             self.load_gate.wait(10)
         if self.load_error is not None:
@@ -119,7 +200,7 @@ class FakeEngine:
         self.opened.append((conversation_id, mode))
         self._conversation_id = conversation_id
 
-    def ask(self, text: str, now: datetime) -> Iterator[Event]:
+    def ask(self, text: str, now: datetime, *, replaces: int | None = None) -> Iterator[Event]:
         self.asked.append(text)
         if self._conversation_id is None:
             self._conversation_id = len(self.store.conversations_) + 1
@@ -144,9 +225,38 @@ class FakeEngine:
         stopped = self._stop.is_set()
         usage = Usage(200, n_tokens, 100, 100, 4.2, 500.0, 500.0 + 25.0 * n_tokens)
         reply = Reply("".join(pieces), "stopped" if stopped else "stop", usage)
+        if replaces is not None:
+            turns[:] = [old for old in turns if old.turn_id != replaces]
         turns.append(TurnText(turn.id, turn.number, text, now, reply.text, reply.partial))
         self.store.recalls[turn.id] = self.recall
         yield Replied(turn, reply)
+
+    def regenerate(self, turn_id: int, now: datetime) -> Iterator[Event]:
+        self.calls.append(("regenerate", turn_id))
+        return self.ask("again", now, replaces=turn_id)
+
+    def answer_without(
+        self, turn_id: int, memory_ids: Collection[int], now: datetime
+    ) -> Iterator[Event]:
+        self.calls.append(("without", turn_id, tuple(memory_ids)))
+        yield Phase("writing")
+        yield TokenText("I do not know the dog's name.")
+        yield Replied(Turn(0, 0, 0, 0, now), Reply("", "stop", Usage(1, 1)))
+
+    def choose_branch(self, turn_id: int) -> None:
+        self.calls.append(("choose", turn_id))
+
+    def prompt_of(self, turn_id: int) -> str:
+        return f"<|im_start|>the prompt of turn {turn_id} [/foo]"
+
+    def edit(self, memory_id: int, text: str, now: datetime) -> None:
+        self.calls.append(("edit", memory_id, text))
+
+    def prefill(self, text: str, now: datetime) -> None:
+        self.calls.append(("prefill", text))
+
+    def idle(self, now: datetime) -> None:
+        self.n_idle += 1
 
     def stop(self) -> None:
         self._stop.set()

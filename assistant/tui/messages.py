@@ -31,3 +31,11 @@ class JobFailed(Message):
 
 class EngineFree(Message):
     """The engine's thread has nothing left to do: the person's next message starts at once."""
+
+
+class BackgroundFailed(Message):
+    """Work that nobody waits for failed. It is named once, quietly."""
+
+    def __init__(self, error: AssistantError) -> None:
+        super().__init__()
+        self.error = error

@@ -16,9 +16,15 @@ from typing import Final, TypeVar
 
 from textual.message import Message
 
-from assistant.conversation.events import Event, Phase, TokenText
+from assistant.conversation.events import Event, TokenText
 from assistant.errors import AssistantError
-from assistant.tui.messages import EngineFree, EventsWaiting, JobFailed, ModelLoaded
+from assistant.tui.messages import (
+    BackgroundFailed,
+    EngineFree,
+    EventsWaiting,
+    JobFailed,
+    ModelLoaded,
+)
 from assistant.tui.session import Engine, Store
 
 T = TypeVar("T")
@@ -52,6 +58,18 @@ class Mailbox:
             self._events.clear()
             self._watched = bool(events)
         return join_texts(events)
+
+
+class Listener:
+    """Who draws a job's events: a mailbox, and the `post_message` that wakes its reader."""
+
+    def __init__(self, post: Callable[[Message], object]) -> None:
+        self.mailbox = Mailbox()
+        self.post = post
+
+    def send(self, event: Event) -> None:
+        if self.mailbox.put(event):
+            self.post(EventsWaiting())
 
 
 def join_texts(events: list[Event]) -> list[Event]:
@@ -120,72 +138,109 @@ class Backend:
         clock: Callable[[], datetime],
     ) -> None:
         self.clock = clock
-        self.mailbox = Mailbox()
         self._engine = engine
         self._open_store = open_store
-        self._post: Callable[[Message], object] = lambda message: None
+        self._store: Store | None = None
+        self._main = Listener(lambda message: None)
+        self._heard = self._main  # whose job runs now
         self._engine_thread = JobThread("engine")
         self._store_thread = JobThread("store")
-        self._store: Store | None = None
-        self._stopping = threading.Event()
         self._n_jobs = 0
+        self._stopping = threading.Event()
+        self._lock = threading.Lock()
+        self._ticket = 0  # raised by every job that work in the background must make way for
+        self._in_background = False
 
     @property
     def busy(self) -> bool:
-        """Whether a turn runs or waits. The app's thread alone counts, so it needs no lock."""
+        """Whether a job runs or waits. Only the app's thread counts, so it needs no lock."""
         return self._n_jobs > 0
 
-    def report_to(self, post: Callable[[Message], object]) -> None:
-        """Where messages go: the `post_message` of whoever draws the conversation."""
-        self._post = post
+    def report_to(self, listener: Listener) -> None:
+        """Who hears of everything that no other listener was named for."""
+        self._main = self._heard = listener
+
+    # --- the engine's thread -------------------------------------------------------------------
 
     def load(self) -> None:
         """Begin loading the model. ModelLoaded or JobFailed follows."""
 
         def job() -> None:
-            facts = self._engine.load(lambda share: self._send(Phase("loading model", share)))
-            self._post(ModelLoaded(facts))
+            self._main.post(ModelLoaded(self._engine.load(lambda event: self._heard.send(event))))
 
         self._run(job)
 
-    def play(self, events: Callable[[Engine], Iterator[Event]]) -> None:
-        """Run one turn, as `lambda engine: engine.ask(text, now)`; its events go to the mailbox."""
-
+    def play(
+        self, events: Callable[[Engine], Iterator[Event]], listener: Listener | None = None
+    ) -> None:
+        """Run one turn, as `lambda engine: engine.ask(text, now)`; its events go to the listener."""
         self._stopping.clear()
 
         def job() -> None:
             for event in events(self._engine):
-                self._send(event)
+                self._heard.send(event)
                 if self._stopping.is_set():  # a stop from before the turn began must not be lost
                     self._engine.stop()
 
-        self._run(job)
+        self._run(job, listener)
 
-    def tell(self, intent: Callable[[Engine], object]) -> None:
+    def tell(self, intent: Callable[[Engine], object]) -> Future[None]:
         """Something short for the engine's thread, as opening a conversation."""
+        return self._run(lambda: intent(self._engine))
 
-        def job() -> None:
-            intent(self._engine)
+    async def ask_engine(self, question: Callable[[Engine], T]) -> T:
+        """The engine's answer, once what runs before it is done. Raises what it raises."""
 
-        self._run(job)
+        def job() -> T:
+            return question(self._engine)
+
+        self._make_way()
+        return await asyncio.wrap_future(self._engine_thread.submit(job))
 
     def stop(self) -> None:
         """End what the model is doing; what it wrote is kept."""
         self._stopping.set()
         self._engine.stop()
 
-    async def ask_store(self, question: Callable[[Store], T]) -> T:
-        """Run `question` on the store's thread. Raises what it raises, as StoreError."""
-        return await asyncio.wrap_future(
-            self._store_thread.submit(lambda: question(self._opened()))
-        )
+    def when_idle(self, work: Callable[[Engine], None]) -> None:
+        """Run `work` now that nothing else runs; it makes way for the next job."""
+        ticket = self._ticket
+
+        def job() -> None:
+            with self._lock:
+                if ticket != self._ticket:
+                    return
+                self._in_background = True
+            try:
+                work(self._engine)
+            except AssistantError as error:
+                self._main.post(BackgroundFailed(error))
+            except Exception as error:  # noqa: BLE001 - the app must outlive a fault in the engine
+                self._main.post(BackgroundFailed(AssistantError(f"The engine failed: {error!r}.")))
+            finally:
+                with self._lock:
+                    self._in_background = False
+
+        self._engine_thread.submit(job)
 
     def job_done(self) -> None:
         """The app has seen one EngineFree."""
         self._n_jobs -= 1
 
+    # --- the store's thread --------------------------------------------------------------------
+
+    async def ask_store(self, question: Callable[[Store], T]) -> T:
+        """Run `question` on the store's thread. Raises what it raises, as StoreError."""
+        return await self.on_store_thread(lambda: question(self._opened()))
+
+    async def on_store_thread(self, job: Callable[[], T]) -> T:
+        """Anything that touches the disk, beside the engine."""
+        return await asyncio.wrap_future(self._store_thread.submit(job))
+
     def close(self) -> bool:
         """Stop, close both sides and end the threads. False when one did not end in time."""
+        with self._lock:
+            self._ticket += 1
         self._engine.stop()
         self._engine_thread.submit(self._engine.close)
         self._store_thread.submit(self._close_store)
@@ -201,21 +256,29 @@ class Backend:
             self._store = self._open_store()
         return self._store
 
-    def _send(self, event: Event) -> None:
-        if self.mailbox.put(event):
-            self._post(EventsWaiting())
+    def _make_way(self) -> None:
+        """End work in the background, and keep what waits of it from beginning."""
+        with self._lock:
+            self._ticket += 1
+            interrupt = self._in_background
+        if interrupt:
+            self._engine.stop()
 
-    def _run(self, job: Callable[[], None]) -> None:
+    def _run(self, job: Callable[[], object], listener: Listener | None = None) -> Future[None]:
+        hearing = listener or self._main
         self._n_jobs += 1
+        self._make_way()
 
         def guarded() -> None:
+            self._heard = hearing
             try:
                 job()
             except AssistantError as error:
-                self._post(JobFailed(error))
+                hearing.post(JobFailed(error))
             except Exception as error:  # noqa: BLE001 - the app must outlive a fault in the engine
-                self._post(JobFailed(AssistantError(f"The engine failed: {error!r}.")))
+                hearing.post(JobFailed(AssistantError(f"The engine failed: {error!r}.")))
             finally:
-                self._post(EngineFree())
+                self._heard = self._main
+                hearing.post(EngineFree())
 
-        self._engine_thread.submit(guarded)
+        return self._engine_thread.submit(guarded)

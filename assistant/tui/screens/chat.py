@@ -1,10 +1,9 @@
 """The chat: transcript, phase line, input, and the list of conversations beside it.
 
 Draws the engine's events and sends the person's intents to the backend. Decides nothing about
-memory or models. The keys on a turn are in `turn_actions`, the slash commands in `slash`.
+memory or models. What the keys on a turn do is in `turn_actions`, the slash commands in `commands`.
 """
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING, ClassVar, cast
 
@@ -12,7 +11,6 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import Screen
 from textual.widgets import Footer, Static
 
 from assistant.conversation.events import (
@@ -24,28 +22,41 @@ from assistant.conversation.events import (
     Replied,
     TokenText,
 )
-from assistant.errors import AssistantError
-from assistant.tui.messages import EngineFree, EventsWaiting, JobFailed, ModelLoaded
+from assistant.tui import commands
+from assistant.tui.messages import (
+    BackgroundFailed,
+    EngineFree,
+    EventsWaiting,
+    JobFailed,
+    ModelLoaded,
+)
+from assistant.tui.screens.finder import Finder
+from assistant.tui.screens.store_screen import StoreScreen
+from assistant.tui.screens.turn_actions import TurnActions
 from assistant.tui.session import ChatMode, TurnText
 from assistant.tui.text import plain
 from assistant.tui.widgets.conversations import ConversationList
+from assistant.tui.widgets.find import FindBar
 from assistant.tui.widgets.header import Status, StatusHeader
 from assistant.tui.widgets.phase import PhaseLine
 from assistant.tui.widgets.prompt import PromptInput
 from assistant.tui.widgets.transcript import Transcript
 from assistant.tui.widgets.turn import TurnView, recorded_turn
-from assistant.tui.worker import DRAWS_PER_SECOND, Backend
+from assistant.tui.worker import DRAWS_PER_SECOND, Backend, Listener
 
 if TYPE_CHECKING:
     from assistant.tui.app import AssistantApp
 
-WELCOME = (
-    "Nothing you write leaves this machine.\n"
-    "What you say is remembered, and you can see and forget every bit of it."
-)
+WELCOME: dict[ChatMode, str] = {
+    "normal": "Nothing you write leaves this machine.\n"
+    "What you say is remembered, and you can see and forget every bit of it.",
+    "temporary": "A temporary chat.\nNo memory is read, and nothing of it is kept.",
+    "read-only": "A read-only chat.\nMemories are read, and nothing of it is kept.",
+}
+STILL_WRITING = "The assistant is still writing. Esc stops it."
 
 
-class ChatScreen(Screen[None]):
+class ChatScreen(StoreScreen[None]):
     """The one screen that is always there."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual's own type
@@ -54,16 +65,23 @@ class ChatScreen(Screen[None]):
         Binding("escape", "escape", "Stop / back", id="chat.escape"),
         Binding("ctrl+n", "new_chat", "New", id="chat.new", priority=True),
         Binding("ctrl+o", "toggle_list", "Chats", id="chat.list", priority=True),
+        Binding("ctrl+f", "find", "Find", show=False, id="chat.find", priority=True),
+        Binding("ctrl+r", "act('regenerate')", "Again", show=False, id="chat.again", priority=True),
+        Binding("ctrl+e", "act('edit')", "Edit", show=False, id="chat.edit", priority=True),
+        Binding("ctrl+w", "act('why')", "Why", show=False, id="chat.why", priority=True),
         Binding("ctrl+end", "to_end", "Newest", show=False, id="chat.end", priority=True),
     ]
 
     def __init__(self, backend: Backend, status: Status) -> None:
-        super().__init__()
-        self.backend = backend
+        super().__init__(backend)
+        self.conversation_id: int | None = None
+        self.replaces: int | None = None  # the turn that the next message is another branch of
+        self.writing: TurnView | None = None
         self._status = status
-        self._conversation_id: int | None = None
-        self._view: TurnView | None = None  # the turn being written
-        self._n_waiting = 0
+        self._actions = TurnActions(self)
+        self._finder = Finder(self)
+        self._told_background = False
+        self._listener = Listener(self.post_message)
 
     @property
     def assistant_app(self) -> "AssistantApp":
@@ -76,19 +94,24 @@ class ChatScreen(Screen[None]):
         with Horizontal(id="body"):
             yield ConversationList(id="list")
             with Vertical(id="chat"):
-                yield Static(plain(WELCOME), id="welcome")
+                yield FindBar()
+                yield Static(id="welcome")
                 yield Transcript()
                 yield PhaseLine()
                 yield PromptInput(self.assistant_app.history)
         yield Footer(show_command_palette=False)
 
-    async def on_mount(self) -> None:
-        self.query_one(StatusHeader).status = self._status
+    def on_mount(self) -> None:
+        self.set_status(self._status)
         self.prompt.focus()
         self._show_empty()
-        self.backend.report_to(self.post_message)
-        self.backend.load()
+        self.backend.report_to(self._listener)
+        self.load_model()
         self.refresh_list()
+
+    def load_model(self) -> None:
+        """Load the chosen model, the first time and whenever another was chosen."""
+        self.backend.load()
 
     @property
     def prompt(self) -> PromptInput:
@@ -105,15 +128,23 @@ class ChatScreen(Screen[None]):
     def set_status(self, status: Status) -> None:
         self._status = status
         self.query_one(StatusHeader).status = status
+        for mode in ("temporary", "read-only"):
+            self.set_class(status.chat_mode == mode, f"-{mode}")
 
     def set_phase(self, phase: Phase | None, detail: str = "") -> None:
         line = self.query_one(PhaseLine)
         line.phase, line.detail = phase, detail
         line.esc_stops = phase is not None and phase.name != "loading model"
 
+    def set_hint(self, hint: str) -> None:
+        """What the phase line says while nothing runs."""
+        self.query_one(PhaseLine).idle_text = hint
+
     def _show_empty(self) -> None:
         empty = not self.transcript.turns
-        self.query_one("#welcome").display = empty
+        welcome = self.query_one("#welcome", Static)
+        welcome.update(plain(WELCOME[self._status.chat_mode]))
+        welcome.display = empty
         self.transcript.display = not empty
 
     # --- what the threads say ------------------------------------------------------------------
@@ -121,57 +152,48 @@ class ChatScreen(Screen[None]):
     @on(EventsWaiting)
     async def draw_events(self) -> None:
         """Draw what came, and look again until nothing does (at DRAWS_PER_SECOND)."""
-        events = self.backend.mailbox.take()
+        events = self._listener.mailbox.take()
         for event in events:
             await self._draw(event)
         if events:
             self.set_timer(1 / DRAWS_PER_SECOND, self.draw_events)
 
     async def _draw(self, event: Event) -> None:
+        if isinstance(event, Phase):
+            self.set_phase(event)
+        view = self.writing
+        if view is None:
+            return
         match event:
-            case Phase():
-                self.set_phase(event)
             case Notice():
-                self._update_view(lambda view: view.add_notice(event.text))
+                view.add_notice(event.text)
             case Recorded():
-                self._take_turn(event)
+                self._take_turn(view, event)
             case RecallDone():
-                self._update_view(
-                    lambda view: view.update_turn(replace(view.turn, recall=event.recall))
-                )
+                view.update_turn(replace(view.turn, recall=event.recall))
             case TokenText():
-                if self._view is not None:
-                    await self._view.write(event.text)
-                    n_words = len(self._view.reply.split())
-                    self.set_phase(Phase("writing"), f"{n_words} words")
+                await view.write(event.text)
+                self.set_phase(Phase("writing"), f"{view.n_words} words")
             case Replied():
-                await self._finish(event)
+                await self._finish(view, event)
 
-    def _update_view(self, change: Callable[[TurnView], None]) -> None:
-        if self._view is not None:
-            change(self._view)
-
-    def _take_turn(self, event: Recorded) -> None:
+    def _take_turn(self, view: TurnView, event: Recorded) -> None:
         turn = event.turn
-        is_new = self._conversation_id != turn.conversation_id
-        self._conversation_id = turn.conversation_id
-        if self._view is not None:
-            known = replace(
-                self._view.turn, turn_id=turn.id, number=turn.number, created=turn.created
-            )
-            self._view.update_turn(known)
+        is_new = self.conversation_id != turn.conversation_id
+        self.conversation_id = turn.conversation_id
+        view.update_turn(replace(view.turn, turn_id=turn.id, number=turn.number))
+        self.transcript.replace_last(view.turn)
         if is_new:
             self.refresh_list()
 
-    async def _finish(self, event: Replied) -> None:
-        view, self._view = self._view, None
-        if view is None:
-            return
+    async def _finish(self, view: TurnView, event: Replied) -> None:
+        self.writing = None
         await view.finish(recorded_turn(view.turn, event.reply))
         self.transcript.replace_last(view.turn)
         usage = event.reply.usage
         self.set_status(replace(self._status, n_context_used=usage.n_prompt + usage.n_completion))
         self.refresh_list()
+        self._actions.show_branches(view)
 
     @on(ModelLoaded)
     def model_loaded(self, event: ModelLoaded) -> None:
@@ -180,62 +202,115 @@ class ChatScreen(Screen[None]):
 
     @on(JobFailed)
     async def job_failed(self, event: JobFailed) -> None:
-        """Name what went wrong where the person looks: on the turn, else above the input."""
-        if self._view is not None:
-            view, self._view = self._view, None
+        """Name what went wrong where the person looks: on the turn, else in the corner."""
+        await self.draw_events()
+        if self.writing is not None:
+            view, self.writing = self.writing, None
             await view.finish(replace(view.turn, reply=view.reply, partial=bool(view.reply)))
             view.add_notice(str(event.error), error=True)
         else:
-            self.tell(str(event.error), severity="error")
+            self.tell(str(event.error), error=True)
+
+    @on(BackgroundFailed)
+    def background_failed(self, event: BackgroundFailed) -> None:
+        if not self._told_background:
+            self._told_background = True
+            self.tell(str(event.error), error=True)
 
     @on(EngineFree)
     async def engine_free(self) -> None:
+        """Draw what is left; then let the engine do what could wait."""
         await self.draw_events()
         self.backend.job_done()
         if not self.backend.busy:
             self.set_phase(None)
-
-    def tell(self, text: str, *, severity: str = "information") -> None:
-        """One sentence in a corner. Never markup: it may quote anything."""
-        self.notify(
-            plain(text).plain,
-            severity="error" if severity == "error" else "information",
-            markup=False,
-            timeout=12 if severity == "error" else 4,
-        )
+            if self._status.model is not None:
+                now = self.backend.clock()
+                self.backend.when_idle(lambda engine: engine.idle(now))
 
     # --- what the person does ------------------------------------------------------------------
 
     @on(PromptInput.Sent)
     async def send(self, event: PromptInput.Sent) -> None:
         text = event.text
-        if self._view is not None:
-            self.tell("The assistant is still writing. Esc stops it.")
+        if commands.is_command(text.strip()):
+            await self._run_command(text.strip())
+            return
+        if self.writing is not None:
+            self.tell(STILL_WRITING)
             return
         self.assistant_app.history.add(text, keep=self._status.chat_mode == "normal")
         self.prompt.text = ""
-        now = self.backend.clock()
-        await self.start_turn(TurnText(0, len(self.transcript.turns) + 1, text, now))
-        self.backend.play(lambda engine: engine.ask(text, now))
+        now, replaces = self.backend.clock(), self.replaces
+        self.stop_editing()
+        if replaces is not None:
+            await self.transcript.drop_last()
+        await self.start_turn(TurnText(0, self.transcript.next_number, text, now))
+        self.backend.play(lambda engine: engine.ask(text, now, replaces=replaces))
+
+    async def _run_command(self, text: str) -> None:
+        command, argument, problem = commands.find_command(text)
+        if command is None:
+            self.tell(problem)
+            return
+        self.assistant_app.history.add(text, keep=self._status.chat_mode == "normal")
+        self.prompt.text = ""
+        await command.run(self, argument)
 
     async def start_turn(self, turn: TurnText) -> None:
         """Draw the person's message at once; the events fill in the rest."""
         self.query_one("#welcome").display = False
         self.transcript.display = True
-        self._view = await self.transcript.add(turn)
+        self.writing = await self.transcript.add(turn)
         if self._status.model is not None:
             self.set_phase(Phase("recalling"))
 
+    def stop_editing(self) -> None:
+        self.replaces = None
+        self.set_hint("")
+
+    @on(PromptInput.Typed)
+    def typed(self, event: PromptInput.Typed) -> None:
+        """Name the commands that fit while one is typed."""
+        fitting = commands.matching(event.text)
+        if fitting:
+            self.set_hint(
+                f"/{fitting[0].name} {fitting[0].argument}".rstrip() + f": {fitting[0].meaning}"
+                if len(fitting) == 1
+                else "  ".join(f"/{command.name}" for command in fitting)
+            )
+        elif self.replaces is None:
+            self.set_hint("")
+
+    @on(PromptInput.Completed)
+    def complete(self, event: PromptInput.Completed) -> None:
+        """Tab completes a command as far as it is plain which."""
+        fitting = commands.matching(event.text)
+        if fitting:
+            self.prompt.fill(f"/{fitting[0].name} ")
+
+    @on(PromptInput.Paused)
+    def paused(self, event: PromptInput.Paused) -> None:
+        """Read the prompt ahead while the person thinks."""
+        wanted = self.assistant_app.facts.prefill_while_typing
+        if wanted and not self.backend.busy and not event.text.startswith("/"):
+            now = self.backend.clock()
+            self.backend.when_idle(lambda engine: engine.prefill(event.text, now))
+
     def action_escape(self) -> None:
         """Stop the answer; else close what is open; else go between the input and the turns."""
-        if self._view is not None:
+        if self.writing is not None:
             self.backend.stop()
+        elif self.replaces is not None:
+            self.stop_editing()
+            self.prompt.text = ""
         elif self.has_class("-list") and self.has_class("-narrow"):
-            self.action_toggle_list()
+            self.remove_class("-list")
+            self.prompt.focus()
         elif self.focused is not self.prompt:
             self.prompt.focus()
         elif (last := self.transcript.last) is not None:
-            last.focus()
+            last.focus(scroll_visible=False)
 
     def action_toggle_list(self) -> None:
         """Go to the conversations; from there, put them away.
@@ -252,14 +327,30 @@ class ChatScreen(Screen[None]):
         await self.open_conversation(None)
 
     def action_page(self, direction: int) -> None:
-        transcript = self.transcript
         if direction < 0:
-            transcript.scroll_page_up(animate=False)
+            self.transcript.scroll_page_up(animate=False)
         else:
-            transcript.scroll_page_down(animate=False)
+            self.transcript.scroll_page_down(animate=False)
 
     async def action_to_end(self) -> None:
         await self.transcript.action_to_end()
+
+    def action_act(self, what: str) -> None:
+        self.act_on_last(what)
+
+    def act_on_last(self, what: str) -> None:
+        """Do to the newest turn, or the focused one, what a key on it does."""
+        view = self.focused if isinstance(self.focused, TurnView) else self.transcript.last
+        if view is None:
+            self.tell("There is no answer yet.")
+        else:
+            view.action_ask(what)
+
+    @on(TurnView.Asked)
+    async def turn_asked(self, event: TurnView.Asked) -> None:
+        await self._actions.run(event.view, event.what)
+
+    # --- conversations -------------------------------------------------------------------------
 
     @on(ConversationList.Chosen)
     async def conversation_chosen(self, event: ConversationList.Chosen) -> None:
@@ -268,70 +359,53 @@ class ChatScreen(Screen[None]):
 
     async def open_conversation(
         self, conversation_id: int | None, mode: ChatMode = "normal"
-    ) -> None:
+    ) -> bool:
         """Draw a conversation's turns; the model continues it from its saved state."""
-        if self._view is not None:
-            self.tell("The assistant is still writing. Esc stops it.")
-            return
-        turns = []
-        if conversation_id is not None:
-            wanted = conversation_id
-            try:
-                turns = list(await self.backend.ask_store(lambda store: store.turns(wanted)))
-            except AssistantError as error:
-                self.tell(str(error), severity="error")
-                return
-        self._conversation_id = conversation_id
+        if self.writing is not None:
+            self.tell(STILL_WRITING)
+            return False
+        turns = await self.ask(
+            lambda store: [] if conversation_id is None else store.turns(conversation_id)
+        )
+        if turns is None:
+            return False
+        self.stop_editing()
+        self.conversation_id = conversation_id
         self.set_status(replace(self._status, n_context_used=0, chat_mode=mode))
         self.backend.tell(lambda engine: engine.open_conversation(conversation_id, mode))
         await self.transcript.show_turns(turns)
         self._show_empty()
         self.prompt.focus()
         self.refresh_list()
+        if (last := self.transcript.last) is not None:
+            self._actions.show_branches(last)
+        return True
+
+    async def show_turn(self, turn_id: int) -> None:
+        """Scroll to a turn of the open conversation."""
+        for index, turn in enumerate(self.transcript.turns):
+            if turn.turn_id == turn_id:
+                await self.transcript.reveal(index)
+                return
 
     @work(exclusive=True, group="list")
     async def refresh_list(self) -> None:
         """Fetch and draw the list of conversations."""
-        try:
-            conversations = await self.backend.ask_store(lambda store: store.conversations())
-        except AssistantError as error:
-            self.tell(str(error), severity="error")
-            return
-        self.query_one(ConversationList).show(
-            conversations, self.backend.clock(), self._conversation_id
-        )
+        conversations = await self.ask(lambda store: store.conversations())
+        if conversations is not None:
+            self.query_one(ConversationList).show(
+                conversations, self.backend.clock(), self.conversation_id
+            )
 
-    @on(TurnView.Asked)
-    async def turn_asked(self, event: TurnView.Asked) -> None:
-        match event.what:
-            case "up" | "down":
-                self._move(event.view, -1 if event.what == "up" else 1)
-            case "type":
-                self.prompt.focus()
-            case "recall":
-                await self._fetch_recall(event.view)
-            case "copy":
-                self.app.copy_to_clipboard(event.view.reply)
-                self.tell("Copied the answer.")
-            case "copy_code":
-                self._copy_code(event.view)
+    # --- finding -------------------------------------------------------------------------------
 
-    async def _fetch_recall(self, view: TurnView) -> None:
-        turn_id = view.turn.turn_id
-        recall = await self.backend.ask_store(lambda store: store.recall_of(turn_id))
-        view.update_turn(replace(view.turn, recall=recall))
-        self.transcript.replace_turn(view.turn)
+    def action_find(self) -> None:
+        self.query_one(FindBar).open()
 
-    def _copy_code(self, view: TurnView) -> None:
-        blocks = view.code_blocks()
-        if blocks:
-            self.app.copy_to_clipboard(blocks[-1])
-        self.tell("Copied the last code block." if blocks else "There is no code in this answer.")
+    @on(FindBar.Wanted)
+    async def find(self, event: FindBar.Wanted) -> None:
+        await self._finder.go(event.text, event.step)
 
-    def _move(self, view: TurnView, step: int) -> None:
-        views = self.transcript.views
-        index = views.index(view) + step
-        if index >= len(views):
-            self.prompt.focus()
-        elif index >= 0:
-            views[index].focus()
+    @on(FindBar.Closed)
+    def found(self) -> None:
+        (self._finder.view or self.prompt).focus()

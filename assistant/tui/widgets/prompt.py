@@ -33,12 +33,27 @@ class PromptInput(TextArea):
         ),
         Binding("pageup", "screen.page(-1)", "Page up", show=False, id="chat.page_up"),
         Binding("pagedown", "screen.page(1)", "Page down", show=False, id="chat.page_down"),
+        Binding("tab", "tab", "Complete", show=False, id="prompt.tab"),
         Binding("up", "history(-1)", "Earlier", show=False, id="prompt.earlier"),
         Binding("down", "history(1)", "Later", show=False, id="prompt.later"),
     ]
 
     class Sent(Message):
         """The person pressed Enter on something."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Typed(Message):
+        """The text is another now."""
+
+        def __init__(self, text: str) -> None:
+            super().__init__()
+            self.text = text
+
+    class Completed(Message):
+        """Tab, after the beginning of a command."""
 
         def __init__(self, text: str) -> None:
             super().__init__()
@@ -66,6 +81,13 @@ class PromptInput(TextArea):
         if self.text.strip():
             self.post_message(self.Sent(self.text))
 
+    def action_tab(self) -> None:
+        """Complete a command; anywhere else Tab goes to the next thing, as it does everywhere."""
+        if self.text.startswith("/"):
+            self.post_message(self.Completed(self.text))
+        else:
+            self.screen.focus_next()
+
     def action_newline(self) -> None:
         self.insert("\n")
 
@@ -90,6 +112,7 @@ class PromptInput(TextArea):
         if self._pause is not None:
             self._pause.stop()
         text = self.text
+        self.post_message(self.Typed(text))
         if text.strip():
             self._pause = self.set_timer(
                 PAUSE_SECONDS, lambda: self.post_message(self.Paused(text))

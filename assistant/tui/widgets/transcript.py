@@ -7,9 +7,9 @@ may have 5 000 turns); reaching an end of the window moves it. Knows no engine.
 from collections.abc import Sequence
 from typing import ClassVar, Final
 
+from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
-from textual.containers import VerticalScroll
-from textual.geometry import Region
+from textual.containers import VerticalGroup, VerticalScroll
 
 from assistant.tui.session import TurnText
 from assistant.tui.widgets.turn import TurnView
@@ -20,7 +20,15 @@ N_MOST: Final = 60  # turns kept mounted; those at the far end leave
 
 
 class Transcript(VerticalScroll, can_focus=True):
-    """The turns of one conversation."""
+    """The turns of one conversation, the newest right above the input.
+
+    The turns lie in a group at least as tall as the scroller: an anchored scroller that is taller
+    than what it holds scrolls to a negative position (Textual 8.2).
+    """
+
+    DEFAULT_CSS = """
+    Transcript > #turns { min-height: 100%; align-vertical: bottom; padding: 1 1 0 1; }
+    """
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("end,G", "to_end", "Newest", id="transcript.end"),
@@ -32,6 +40,7 @@ class Transcript(VerticalScroll, can_focus=True):
         self._turns: list[TurnText] = []
         self._first = 0  # index in _turns of the first mounted one
         self._moving = False
+        self._group = VerticalGroup(id="turns")
 
     @property
     def turns(self) -> Sequence[TurnText]:
@@ -39,12 +48,15 @@ class Transcript(VerticalScroll, can_focus=True):
 
     @property
     def views(self) -> list[TurnView]:
-        return [child for child in self.children if isinstance(child, TurnView)]
+        return [child for child in self._group.children if isinstance(child, TurnView)]
 
     @property
     def last(self) -> TurnView | None:
         views = self.views
         return views[-1] if views else None
+
+    def compose(self) -> ComposeResult:
+        yield self._group
 
     def on_mount(self) -> None:
         self.anchor()
@@ -61,7 +73,7 @@ class Transcript(VerticalScroll, can_focus=True):
             await self._mount_window(max(0, len(self._turns) - N_MOUNTED), len(self._turns))
         self._turns.append(turn)
         view = TurnView(turn)
-        await self.mount(view)
+        await self._group.mount(view)
         self.anchor()
         return view
 
@@ -76,16 +88,30 @@ class Transcript(VerticalScroll, can_focus=True):
         """The newest turn got its number, its reply or its recall."""
         self._turns[-1] = turn
 
+    @property
+    def next_number(self) -> int:
+        """The number of the next turn."""
+        return self._turns[-1].number + 1 if self._turns else 1
+
+    async def drop_last(self) -> None:
+        """Take the newest turn away: another branch takes its place."""
+        if (last := self.last) is not None:
+            self._turns.pop()
+            await last.remove()
+
+    def view_at(self, index: int) -> TurnView | None:
+        views = self.views
+        return views[index - self._first] if 0 <= index - self._first < len(views) else None
+
     def view_of(self, turn_id: int) -> TurnView | None:
         return next((view for view in self.views if view.turn.turn_id == turn_id), None)
 
     async def reveal(self, index: int) -> TurnView:
-        """Mount the turn at `index` where it is not, scroll to it and focus it."""
+        """Mount the turn at `index` where it is not, and scroll to it."""
         if not self._first <= index < self._last_mounted:
             first = max(0, index - N_MOUNTED // 2)
             await self._mount_window(first, min(len(self._turns), first + N_MOUNTED))
         view = self.views[index - self._first]
-        view.focus(scroll_visible=False)
         self.release_anchor()
         self.call_after_refresh(self.scroll_to_widget, view, animate=False, top=True)
         return view
@@ -113,7 +139,7 @@ class Transcript(VerticalScroll, can_focus=True):
         self._first = first
         with self.app.batch_update():
             await self.query(TurnView).remove()
-            await self.mount_all(TurnView(turn) for turn in self._turns[first:last])
+            await self._group.mount_all(TurnView(turn) for turn in self._turns[first:last])
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
@@ -137,7 +163,7 @@ class Transcript(VerticalScroll, can_focus=True):
         height_before = self.virtual_size.height
         with self.app.batch_update():
             self._first = first
-            await self.mount_all(older, before=0)
+            await self._group.mount_all(older, before=0)
             for view in self.views[N_MOST:]:
                 await view.remove()
 
@@ -152,11 +178,5 @@ class Transcript(VerticalScroll, can_focus=True):
     async def _more_after(self) -> None:
         """Mount newer turns below."""
         last = self._last_mounted
-        await self.mount_all(TurnView(turn) for turn in self._turns[last : last + N_MORE])
+        await self._group.mount_all(TurnView(turn) for turn in self._turns[last : last + N_MORE])
         self._moving = False
-
-    def scroll_to_view(self, view: TurnView) -> None:
-        """Bring a turn into sight without animation."""
-        self.release_anchor()
-        region: Region = view.virtual_region
-        self.scroll_to_region(region, animate=False, force=True)

@@ -71,6 +71,7 @@ class TurnView(Vertical, can_focus=True):
         self._stream: MarkdownStream | None = None
         self._said: list[Content] = []
         self._open = False
+        self._n_words = 1
 
     def compose(self) -> ComposeResult:
         yield Static(plain(self.turn.prompt), classes="prompt-text")
@@ -85,6 +86,10 @@ class TurnView(Vertical, can_focus=True):
     @property
     def reply(self) -> str:
         return self._answer.source if self._stream else self.turn.reply
+
+    @property
+    def n_words(self) -> int:
+        return self._n_words
 
     def code_blocks(self) -> list[str]:
         return self._answer.code_blocks()
@@ -104,6 +109,7 @@ class TurnView(Vertical, can_focus=True):
         """Append a piece of the answer."""
         if self._stream is None:
             self._stream = Markdown.get_stream(self._answer)
+        self._n_words += text.count(" ")  # about: it is drawn while the answer grows
         await self._stream.write(clean(text))
 
     async def finish(self, turn: TurnText) -> None:

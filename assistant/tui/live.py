@@ -1,0 +1,133 @@
+"""The real engine behind the TUI's protocol: a thin join, with no behaviour of its own.
+
+Everything heavy is imported in the methods, on the thread that uses it. Knows no widget.
+"""
+
+import os
+import platform
+from collections.abc import Callable, Collection, Iterator
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from assistant.conversation.events import Event, Phase
+from assistant.tui.session import ChatMode, ModelFacts
+
+if TYPE_CHECKING:
+    from assistant.config import Config
+    from assistant.conversation.engine import Engine as ConversationEngine
+    from assistant.conversation.worker import PostThinkWorker
+    from assistant.paths import Paths
+
+N_JOBS = 20  # post-think jobs at most in one idle moment; the rest wait for the next
+
+
+class LiveEngine:
+    """`assistant.conversation.engine.Engine` as `session.Engine`."""
+
+    def __init__(self, paths: "Paths", config: "Config") -> None:
+        self._paths = paths
+        self._config = config
+        self._engine: ConversationEngine | None = None
+        self._worker: PostThinkWorker | None = None
+        self._idling = False
+
+    def load(self, on_phase: Callable[[Phase], None]) -> ModelFacts:
+        """Load the chosen model; another one than before replaces it."""
+        from assistant.conversation.assemble import open_assistant
+
+        on_phase(Phase("loading model"))
+        conversation_id, mode = self._close()
+        now = datetime.now(UTC)
+        engine = open_assistant(self._paths, self._config, now=now, on_phase=on_phase)
+        self._engine = engine
+        model = engine.load()
+        engine.open_conversation(conversation_id, mode)
+        self._worker = self._make_worker(engine)
+        info = getattr(model, "info", None)
+        return ModelFacts(
+            engine.behaviour.model_name, model.n_ctx, str(getattr(info, "window", "off"))
+        )
+
+    def _make_worker(self, engine: "ConversationEngine") -> "PostThinkWorker | None":
+        from assistant.conversation.worker import PostThinkWorker
+
+        mode = self._config.text("memory.mode")
+        if mode == "off":
+            return None
+        return PostThinkWorker(
+            engine.memory,
+            engine.embedder,
+            f"{platform.node()}:{os.getpid()}:tui",
+            ask_first=mode == "ask",
+            never_store=self._config.words("memory.never_store"),
+        )
+
+    def ask(self, text: str, now: datetime, *, replaces: int | None = None) -> Iterator[Event]:
+        from assistant.conversation.engine import AskOptions
+
+        return self._opened.ask(text, now, AskOptions(replaces=replaces))
+
+    def regenerate(self, turn_id: int, now: datetime) -> Iterator[Event]:
+        return self._opened.regenerate(turn_id, now)
+
+    def answer_without(
+        self, turn_id: int, memory_ids: Collection[int], now: datetime
+    ) -> Iterator[Event]:
+        return self._opened.answer_without(turn_id, memory_ids, now)
+
+    def choose_branch(self, turn_id: int) -> None:
+        self._opened.choose_branch(turn_id)
+
+    def open_conversation(self, conversation_id: int | None, mode: ChatMode = "normal") -> None:
+        if self._engine is not None:
+            self._engine.open_conversation(conversation_id, mode)
+
+    def prompt_of(self, turn_id: int) -> str:
+        """Each message under its role, exactly as it was given to the model's own template."""
+        explained = self._opened.why(turn_id)
+        return "\n\n".join(f"── {part.role} ──\n{part.content}" for part in explained.prompt)
+
+    def edit(self, memory_id: int, text: str, now: datetime) -> None:
+        from assistant.conversation.recall import encode
+
+        engine = self._opened
+        engine.memory.edit_thought(memory_id, encode(text, engine.embedder, now), now)
+
+    def prefill(self, text: str, now: datetime) -> None:
+        self._opened.prefill(text, now)
+
+    def idle(self, now: datetime) -> None:
+        """Re-read the last turn without its notes, then derive thoughts from what was said."""
+        self._idling = True
+        self._opened.settle()
+        if self._idling and self._worker is not None:
+            self._worker.run_all(now, limit=N_JOBS)
+
+    def stop(self) -> None:
+        self._idling = False
+        if self._engine is not None:
+            self._engine.stop()
+        if self._worker is not None:
+            self._worker.stop()
+
+    def close(self) -> None:
+        self._close()
+
+    def _close(self) -> tuple[int | None, ChatMode]:
+        engine, self._engine = self._engine, None
+        if engine is None:
+            return None, "normal"
+        open_now = engine.conversation_id, engine.mode
+        if self._worker is not None:
+            self._worker.close()
+            self._worker = None
+        engine.close()
+        engine.memory.close()
+        return open_now
+
+    @property
+    def _opened(self) -> "ConversationEngine":
+        if self._engine is None:
+            self.load(lambda phase: None)
+        assert self._engine is not None
+        return self._engine

@@ -1,0 +1,103 @@
+"""The real catalogue behind `session.ModelShelf`. Imported where it is used; knows no widget."""
+
+import threading
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from assistant.tui.session import Download, ModelRow
+
+if TYPE_CHECKING:
+    from assistant.catalogue.catalogue import Catalogue
+    from assistant.catalogue.entries import Entry
+    from assistant.catalogue.transfer import Transfer
+    from assistant.config import Config
+    from assistant.paths import Paths
+
+
+class LiveShelf:
+    """Each call reads the disk anew: another process may have added a model."""
+
+    def __init__(self, paths: "Paths", config: "Config") -> None:
+        self._paths = paths
+        self._config = config
+        self._stop = threading.Event()
+
+    @property
+    def _catalogue(self) -> "Catalogue":
+        from assistant.conversation.assemble import open_catalogue
+
+        return open_catalogue(self._paths)
+
+    def rows(self) -> Sequence[ModelRow]:
+        """Chat models: the installed first, then the smaller first."""
+        from assistant.errors import AssistantError
+
+        catalogue = self._catalogue
+        try:
+            chosen = catalogue.chosen(self._config.text("model")).id
+        except AssistantError:
+            chosen = ""
+        recommended = catalogue.recommended().id
+        rows = [
+            _row(entry, catalogue.is_installed(entry), chosen, recommended)
+            for entry in catalogue.entries
+            if entry.kind == "chat"
+        ]
+        return sorted(rows, key=lambda row: (not row.installed, row.size_bytes))
+
+    def choose(self, model_id: str) -> str:
+        return self._catalogue.use(model_id).id
+
+    def add(self, path: str) -> str:
+        return self._catalogue.add(Path(path)).id
+
+    def pull(self, model_id: str, on_progress: Callable[[Download], None]) -> bool:
+        from assistant.catalogue.transfer import TransferStopped
+
+        def report(step: "Transfer") -> None:
+            on_progress(
+                Download(
+                    model_id, step.done, step.total, step.phase, step.bytes_per_s, step.seconds_left
+                )
+            )
+
+        self._stop.clear()
+        try:
+            self._catalogue.pull(model_id, report, stop=self._stop)
+        except TransferStopped:
+            return False
+        return True
+
+    def pause(self) -> None:
+        self._stop.set()
+
+    def found_files(self) -> Sequence[str]:
+        from assistant.catalogue.scan import find_local_models
+
+        return [str(facts.path) for facts in find_local_models()]
+
+
+def _row(entry: "Entry", installed: bool, chosen: str, recommended: str) -> ModelRow:
+    from assistant.catalogue.recommend import fits
+
+    note = "recommended for this machine. " if entry.id == recommended else ""
+    return ModelRow(
+        id=entry.id,
+        kind=entry.kind,
+        size_bytes=entry.bytes,
+        quantisation=_quantisation(entry),
+        installed=installed,
+        chosen=entry.id == chosen,
+        fit="fits" if fits(entry) else "through the window",
+        licence=entry.licence,
+        note=note + entry.note,
+    )
+
+
+def _quantisation(entry: "Entry") -> str:
+    """From the file's name, as publishers write it: "Q4_K_M"."""
+    for part in entry.files[0].name.replace(".", "-").upper().split("-"):
+        if part.startswith(("Q", "IQ", "MXFP", "F16", "BF16")) and any(map(str.isdigit, part)):
+            return "" if part.startswith("QWEN") else part
+    return ""

@@ -1,0 +1,53 @@
+"""Every key and every command on one page, read from the tables that make them work."""
+
+from itertools import groupby
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import VerticalScroll
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Static
+
+from assistant.tui.commands import COMMANDS
+from assistant.tui.keys import all_keys
+
+
+class HelpScreen(ModalScreen[None]):
+    """Closed by the keys that a person would try."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q,f1,enter,question_mark", "dismiss", "Close")
+    ]
+
+    def compose(self) -> ComposeResult:
+        with VerticalScroll(id="help"):
+            yield Static(help_text())
+
+    def on_mount(self) -> None:
+        self.query_one("#help").focus()
+
+
+def help_text() -> Content:
+    """The page as it is drawn."""
+    lines: list[Content] = [Content.styled("Keys", "$primary bold")]
+    for place, keys in groupby(all_keys(), key=lambda key: key.place):
+        lines.append(Content.styled(f"\n{place}", "$accent"))
+        lines.extend(
+            Content.assemble(
+                Content.styled(f"  {', '.join(key.keys):<26}", "bold"),
+                Content(key.meaning.ljust(14)),
+                Content.styled(f"  {key.id}", "$text-muted"),
+            )
+            for key in keys
+        )
+    lines.append(Content.styled("\nCommands", "$primary bold"))
+    lines.extend(
+        Content.assemble(
+            Content.styled(f"  /{f'{command.name} {command.argument}':<25}", "bold"),
+            Content(command.meaning),
+        )
+        for command in COMMANDS.values()
+    )
+    return Content("\n").join(lines)

@@ -1,0 +1,270 @@
+"""The Memory screen: everything that is remembered, as a table that can be filtered and changed.
+
+Draws rows and details the store gives. Nothing is erased without a yes, and nothing forgotten without
+a way back.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import ClassVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.coordinate import Coordinate
+from textual.widgets import DataTable, Footer, Input, Static
+
+from assistant.tui.memory_filter import parse_filter
+from assistant.tui.memory_text import conflict_text, details_text, portrait_text
+from assistant.tui.screens.store_screen import StoreScreen
+from assistant.tui.session import Conflict, MemoryRow, Store
+from assistant.tui.text import cell, count, day, plain
+from assistant.tui.widgets.dialogs import Confirm, EditText
+from assistant.tui.worker import Backend
+
+FILTER_HINT = 'kind:thought  by:me  before:2026-01  state:forgotten  pinned:yes  "a phrase"  words'
+
+
+class MemoryScreen(StoreScreen[None]):
+    """A filter, a table, and beside it whatever was asked about the chosen row."""
+
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012 - Textual's own type
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 - Textual's own type
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape", "back", "Back", id="memory.back"),
+        Binding("slash", "filter", "Filter", id="memory.filter"),
+        Binding("space", "select", "Select", id="memory.select"),
+        Binding("f", "forget", "Forget", id="memory.forget"),
+        Binding("u", "undo", "Undo", id="memory.undo"),
+        Binding("x", "erase", "Erase", id="memory.erase"),
+        Binding("p", "pin", "Pin", id="memory.pin"),
+        Binding("e", "edit", "Edit", id="memory.edit"),
+        Binding("m", "merge", "Merge", id="memory.merge"),
+        Binding("c", "conflicts", "Conflicts", id="memory.conflicts"),
+        Binding("o", "portrait", "Portrait", id="memory.portrait"),
+        Binding("n", "settle('newer')", "Keep newer", show=False, id="memory.newer"),
+        Binding("l", "settle('older')", "Keep older", show=False, id="memory.older"),
+        Binding("b", "settle('both')", "Keep both", show=False, id="memory.both"),
+    ]
+
+    def __init__(self, backend: Backend, filter_text: str = "") -> None:
+        super().__init__(backend)
+        self._filter_text = filter_text
+        self._rows: dict[int, MemoryRow] = {}
+        self._selected: set[int] = set()
+        self._conflicts: list[Conflict] = []
+
+    def compose(self) -> ComposeResult:
+        yield Static("", id="memory-title")
+        line = Input(self._filter_text, placeholder=FILTER_HINT, id="memory-filter", compact=True)
+        line.cursor_blink = False
+        yield line
+        with Horizontal(id="memory-body"):
+            yield DataTable[object](id="memory-table", cursor_type="row", zebra_stripes=False)
+            with VerticalScroll(id="memory-side"):
+                yield Static("", id="memory-details")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        table = self.table
+        table.add_column("", key="mark", width=2)
+        table.add_column("date", key="date", width=11)
+        table.add_column("kind", key="kind", width=8)
+        table.add_column("kept", key="kept", width=5)
+        table.add_column("text", key="text")
+        table.focus()
+        self.load_rows()
+
+    @property
+    def table(self) -> DataTable[object]:
+        return self.query_one("#memory-table", DataTable)
+
+    # --- the table -----------------------------------------------------------------------------
+
+    @on(Input.Changed, "#memory-filter")
+    def filter_changed(self, event: Input.Changed) -> None:
+        self._filter_text = event.value
+        self.load_rows()
+
+    @on(Input.Submitted, "#memory-filter")
+    def filter_done(self) -> None:
+        self.table.focus()
+
+    @work(exclusive=True, group="rows")
+    async def load_rows(self) -> None:
+        """Fetch what the filter asks for; the cursor stays on its memory."""
+        wanted, problem = parse_filter(self._filter_text)
+        now = self.backend.clock()
+        rows = await self.ask(lambda store: store.memories(wanted, now))
+        if rows is None:
+            return
+        current = self.current
+        self._rows = {row.id: row for row in rows}
+        self._selected &= self._rows.keys()
+        table = self.table
+        table.clear()
+        for row in rows:
+            table.add_row(*self._cells(row), key=str(row.id))
+        if current is not None and current.id in self._rows:
+            table.move_cursor(row=list(self._rows).index(current.id))
+        self._draw_title(problem)
+
+    def _draw_title(self, problem: str = "") -> None:
+        title = count(len(self._rows), "memory")
+        if self._selected:
+            title += f" · {len(self._selected)} selected"
+        self.query_one("#memory-title", Static).update(plain(f"Memory · {problem or title}"))
+
+    def _cells(self, row: MemoryRow) -> Sequence[object]:
+        mark = "●" if row.id in self._selected else "◆" if row.pinned else ""
+        faint = "" if row.state == "active" else "dim strike" if row.state == "forgotten" else "dim"
+        text = row.text if row.role == "user" else f"({row.role}) {row.text}"
+        kept = f"{100 * row.retention:.0f} %"
+        return [cell(mark), cell(day(row.created)), cell(row.kind), cell(kept), cell(text, faint)]
+
+    @property
+    def current(self) -> MemoryRow | None:
+        table = self.table
+        if not table.row_count or not table.is_valid_row_index(table.cursor_row):
+            return None
+        key = table.coordinate_to_cell_key(Coordinate(table.cursor_row, 0)).row_key.value
+        return self._rows.get(int(key or 0))
+
+    def _chosen(self) -> list[int]:
+        """The selected memories, else the one under the cursor."""
+        if self._selected:
+            return sorted(self._selected)
+        return [self.current.id] if self.current else []
+
+    def action_filter(self) -> None:
+        self.query_one("#memory-filter").focus()
+
+    def action_select(self) -> None:
+        row = self.current
+        if row is None:
+            return
+        self._selected ^= {row.id}
+        self.table.update_cell(str(row.id), "mark", self._cells(row)[0])
+        self.table.action_cursor_down()
+        self._draw_title()
+
+    def action_back(self) -> None:
+        if self.has_class("-details"):
+            self._show(None)
+        elif not self.table.has_focus:
+            self.table.focus()
+        else:
+            self.dismiss()
+
+    # --- beside it -----------------------------------------------------------------------------
+
+    def _show(self, content: Content | None) -> None:
+        """Put something beside the table (over it, where there is no room); None puts it away."""
+        self.set_class(content is not None, "-details")
+        if content is None:
+            self._conflicts = []
+            self.table.focus()
+        else:
+            self.query_one("#memory-details", Static).update(content)
+
+    @on(DataTable.RowSelected)
+    async def show_details(self) -> None:
+        row = self.current
+        if row is None:
+            return
+        now = self.backend.clock()
+        details = await self.ask(lambda store: store.details(row.id, now))
+        if details is not None:
+            self._conflicts = []
+            self._show(details_text(row, details))
+
+    async def action_portrait(self) -> None:
+        now = self.backend.clock()
+        lines = await self.ask(lambda store: store.portrait(now))
+        if lines is not None:
+            self._show(portrait_text(lines))
+
+    async def action_conflicts(self) -> None:
+        now = self.backend.clock()
+        found = await self.ask(lambda store: store.conflicts(now))
+        if found is not None:
+            self._conflicts = list(found)
+            self._show(conflict_text(found))
+
+    async def action_settle(self, keep: str) -> None:
+        """Decide the first conflict of the inbox."""
+        if not self._conflicts:
+            return
+        conflict, now = self._conflicts[0], self.backend.clock()
+        if await self.do(lambda store: store.settle_conflict(conflict, keep, now)):
+            await self.action_conflicts()
+            self.load_rows()
+
+    # --- changes -------------------------------------------------------------------------------
+
+    async def _change(self, said: str, change: Callable[[Store, list[int]], object]) -> None:
+        ids = self._chosen()
+        if not ids:
+            self.tell("There is no memory here.")
+            return
+        if await self.do(lambda store: change(store, ids)):
+            self._selected.clear()
+            self.tell(said.format(count(len(ids), "memory")))
+            self.load_rows()
+
+    async def action_forget(self) -> None:
+        now = self.backend.clock()
+        await self._change(
+            "{} forgotten. u takes it back.", lambda store, ids: store.forget(ids, now)
+        )
+
+    async def action_undo(self) -> None:
+        await self.undo()
+        self.load_rows()
+
+    async def action_pin(self) -> None:
+        now = self.backend.clock()
+        pinned = not all(self._rows[id_].pinned for id_ in self._chosen())
+        words = "{} pinned." if pinned else "{} no longer pinned."
+        await self._change(words, lambda store, ids: store.pin(ids, pinned, now))
+
+    async def action_merge(self) -> None:
+        if len(self._selected) < 2:
+            self.tell("Select two or more with Space first.")
+            return
+        now = self.backend.clock()
+        await self._change("{} made one.", lambda store, ids: store.merge(ids, now))
+
+    def action_edit(self) -> None:
+        row = self.current
+        if row is None:
+            return
+
+        async def save(text: str | None) -> None:
+            if text and text != row.text:
+                now = self.backend.clock()
+                await self.ask_engine(lambda engine: engine.edit(row.id, text, now))
+                self.load_rows()
+
+        self.app.push_screen(EditText("What should be remembered?", row.text), save)
+
+    def action_erase(self) -> None:
+        """Erasing cannot be taken back, so it is asked about and answered with a receipt."""
+        ids = self._chosen()
+        if not ids:
+            return
+
+        async def erase(yes: bool | None) -> None:
+            if not yes:
+                return
+            now = self.backend.clock()
+            receipt = await self.ask(lambda store: store.erase(ids, now))
+            if receipt is not None:
+                self._selected.clear()
+                self._show(plain("Erased\n\n" + "\n".join(receipt)))
+                self.load_rows()
+
+        question = f"Erase {count(len(ids), 'memory')} for good?"
+        detail = "The text goes from the store, its indexes, its backups and the prompt history."
+        self.app.push_screen(Confirm(question, detail), erase)

@@ -1,0 +1,211 @@
+"""The Models screen: what is installed, what can be had, what fits; downloads that can be paused.
+
+Draws the shelf's rows. Downloads run on their own thread, beside the conversation.
+"""
+
+import asyncio
+from collections.abc import Callable
+from typing import ClassVar, TypeVar
+
+from textual import on, work
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.message import Message
+from textual.screen import Screen
+from textual.widgets import DataTable, Footer, Static
+
+from assistant.errors import AssistantError
+from assistant.tui.session import Download, ModelRow, ModelShelf
+from assistant.tui.text import cell, one_line, plain
+from assistant.tui.widgets.dialogs import AskLine, Confirm
+
+T = TypeVar("T")
+
+
+class Downloading(Message):
+    """A download got further."""
+
+    def __init__(self, download: Download) -> None:
+        super().__init__()
+        self.download = download
+
+
+class ModelsScreen(Screen[bool]):
+    """Dismissed with True where another model was chosen."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("escape,q", "back", "Back", id="models.back"),
+        Binding("d", "pull", "Download", id="models.pull"),
+        Binding("p", "pause", "Pause / go on", id="models.pause"),
+        Binding("a", "add", "Add a file", id="models.add"),
+    ]
+
+    def __init__(self, shelf: ModelShelf) -> None:
+        super().__init__()
+        self._shelf = shelf
+        self._rows: list[ModelRow] = []
+        self._pulling = ""
+        self._paused = ""
+        self._changed = False
+
+    def compose(self) -> ComposeResult:
+        yield Static(plain("Models"), id="models-title")
+        yield DataTable[object](id="models-table", cursor_type="row")
+        yield Static("", id="models-note")
+        yield Static("", id="models-progress")
+        yield Footer(show_command_palette=False)
+
+    def on_mount(self) -> None:
+        table = self.table
+        for key, label in (
+            ("mark", ""), ("id", "model"), ("size", "size"), ("quant", "quant."),
+            ("fit", "fits"), ("speed", "tokens/s"),
+        ):  # fmt: skip
+            table.add_column(label, key=key)
+        table.focus()
+        self.load_rows()
+
+    @property
+    def table(self) -> DataTable[object]:
+        return self.query_one("#models-table", DataTable)
+
+    @property
+    def current(self) -> ModelRow | None:
+        at = self.table.cursor_row
+        return self._rows[at] if 0 <= at < len(self._rows) else None
+
+    @work(exclusive=True, group="models")
+    async def load_rows(self) -> None:
+        rows = await self._try(self._shelf.rows)
+        if rows is None:
+            return
+        self._rows = list(rows)
+        table, at = self.table, self.table.cursor_row
+        table.clear()
+        for row in self._rows:
+            mark = "●" if row.chosen else "✓" if row.installed else ""
+            table.add_row(
+                cell(mark, "bold"),
+                cell(row.id, "bold" if row.installed else ""),
+                cell(size_text(row.size_bytes)),
+                cell(row.quantisation),
+                cell(row.fit),
+                cell(_speed(row)),
+                key=row.id,
+            )
+        table.move_cursor(row=min(at, len(self._rows) - 1))
+
+    async def _try(self, job: Callable[[], T]) -> T | None:
+        """`job` on a thread; an error is named and gives None."""
+        try:
+            return await asyncio.to_thread(job)
+        except AssistantError as error:
+            self.notify(plain(str(error)).plain, severity="error", markup=False)
+            return None
+
+    @on(DataTable.RowHighlighted)
+    def highlighted(self) -> None:
+        row = self.current
+        if row is not None:
+            note = " · ".join(part for part in (row.licence, row.note) if part)
+            self.query_one("#models-note", Static).update(plain(one_line(note)))
+
+    @on(DataTable.RowSelected)
+    async def choose(self) -> None:
+        """Enter: use this model from now on; what is not here is offered as a download."""
+        row = self.current
+        if row is None or row.chosen:
+            return
+        if not row.installed:
+            self.action_pull()
+            return
+        if await self._try(lambda: self._shelf.choose(row.id)):
+            self._changed = True
+            self.notify(f"{row.id} answers from now on.", markup=False)
+            self.load_rows()
+
+    def action_add(self) -> None:
+        async def add(path: str | None) -> None:
+            if path and path.strip():
+                added = await self._try(lambda: self._shelf.add(path.strip()))
+                if added is not None:
+                    self.notify(f"Added as {one_line(added)}.", markup=False)
+                    self.load_rows()
+
+        self.app.push_screen(AskLine("The path of a GGUF file on this machine"), add)
+
+    # --- downloads -----------------------------------------------------------------------------
+
+    def action_pull(self) -> None:
+        row = self.current
+        if row is None or row.installed or self._pulling:
+            return
+
+        def answered(yes: bool | None) -> None:
+            if yes:
+                self._start(row.id)
+
+        question = f"Download {row.id}, {size_text(row.size_bytes)}?"
+        licence = f"Licence: {row.licence}. " if row.licence else ""
+        detail = f"{licence}This is the only time that anything is fetched from the network."
+        self.app.push_screen(Confirm(question, detail), answered)
+
+    def action_pause(self) -> None:
+        if self._pulling:
+            self._paused = self._pulling
+            self._shelf.pause()
+        elif self._paused:
+            self._start(self._paused)
+
+    @work(group="download")
+    async def _start(self, model_id: str) -> None:
+        self._pulling, self._paused = model_id, ""
+        done = await self._try(lambda: self._shelf.pull(model_id, self._report))
+        self._pulling = ""
+        line = self.query_one("#models-progress", Static)
+        if self._paused:
+            line.update(plain(f"{model_id}: paused. p goes on."))
+        else:
+            line.update(plain(f"{model_id} is here." if done else ""))
+        self.load_rows()
+
+    def _report(self, step: Download) -> None:
+        """From the download's thread."""
+        self.post_message(Downloading(step))
+
+    @on(Downloading)
+    def downloading(self, event: Downloading) -> None:
+        step = event.download
+        if not self._pulling or self._paused:
+            return
+        self.query_one("#models-progress", Static).update(plain(progress_text(step)))
+
+    def action_back(self) -> None:
+        if self._pulling:
+            self.action_pause()
+        self.dismiss(self._changed)
+
+
+def progress_text(step: Download) -> str:
+    """ "downloading 120 MB of 491 MB · 8 MB/s · 46 s left"."""
+    parts = [f"{step.phase} {size_text(step.done_bytes)}"]
+    if step.total_bytes:
+        parts[0] += f" of {size_text(step.total_bytes)}"
+    if step.bytes_per_s > 0:
+        parts.append(f"{size_text(int(step.bytes_per_s))}/s")
+    if (left := step.seconds_left) is not None:
+        parts.append(f"{left:.0f} s left" if left < 90 else f"{left / 60:.0f} min left")
+    return " · ".join(parts)
+
+
+def size_text(n_bytes: int) -> str:
+    """Decimal, as disks and networks count: "491 MB", "1.1 GB"."""
+    if n_bytes >= 10**9:
+        return f"{n_bytes / 1e9:.1f} GB"
+    return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 10**6 else f"{n_bytes / 1e3:.0f} kB"
+
+
+def _speed(row: ModelRow) -> str:
+    if row.measured_tps:
+        return f"{row.measured_tps:.0f}"
+    return f"~{row.predicted_tps:.0f}" if row.predicted_tps else ""

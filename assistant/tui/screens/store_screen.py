@@ -1,0 +1,58 @@
+"""What every screen over the store shares: questions to it, and errors named in a corner."""
+
+from collections.abc import Callable
+from typing import TypeVar
+
+from textual.screen import Screen
+
+from assistant.errors import AssistantError
+from assistant.tui.session import Engine, Store
+from assistant.tui.text import plain
+from assistant.tui.worker import Backend
+
+T = TypeVar("T")
+ResultType = TypeVar("ResultType")
+
+
+class StoreScreen(Screen[ResultType]):
+    """`backend` is how it reaches the engine and the store."""
+
+    def __init__(self, backend: Backend) -> None:
+        super().__init__()
+        self.backend = backend
+
+    async def ask(self, question: Callable[[Store], T]) -> T | None:
+        """The store's answer; None, and the reason in the corner, where it failed."""
+        try:
+            return await self.backend.ask_store(question)
+        except AssistantError as error:
+            self.tell(str(error), error=True)
+            return None
+
+    async def ask_engine(self, question: Callable[[Engine], T]) -> T | None:
+        """As `ask`, for what needs the models; it waits for a turn that runs."""
+        try:
+            return await self.backend.ask_engine(question)
+        except AssistantError as error:
+            self.tell(str(error), error=True)
+            return None
+
+    async def do(self, change: Callable[[Store], object]) -> bool:
+        """Change something; False, and the reason in the corner, where it failed."""
+        return await self.ask(lambda store: (change(store),)) is not None
+
+    def tell(self, text: str, *, error: bool = False) -> None:
+        """One sentence in a corner. Never markup: it may quote anything."""
+        self.notify(
+            plain(text).plain,
+            severity="error" if error else "information",
+            markup=False,
+            timeout=12 if error else 4,
+        )
+
+    async def undo(self) -> None:
+        """Take back the last change to memories, and say what came back."""
+        now = self.backend.clock()
+        back = await self.ask(lambda store: store.undo(now))
+        if back is not None:
+            self.tell(f"Back again: {back}" if back else "There is nothing to undo.")

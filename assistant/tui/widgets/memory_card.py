@@ -1,0 +1,75 @@
+"""One recalled memory as a card: text, date, who said it, each signal's part of the score.
+
+Can be focused; the keys on it belong to the Why screen. Knows one record.
+"""
+
+from collections.abc import Mapping
+
+from textual.content import Content
+from textual.widgets import Static
+
+from assistant.records import RecalledMemory
+from assistant.tui.text import clean, day
+
+WHO = {"user": "you", "assistant": "the assistant", "system": "the system"}
+BAR_CELLS = 8
+
+
+class MemoryCard(Static, can_focus=True):
+    """`quoted` None where it is not known whether the answer used the memory's words."""
+
+    def __init__(self, memory: RecalledMemory, *, quoted: bool | None = None) -> None:
+        super().__init__(classes="card")
+        self.memory = memory
+        self.quoted = quoted
+        self.mark = ""  # what the person did to it, as "forgotten"
+
+    def on_mount(self) -> None:
+        self.redraw()
+
+    def redraw(self) -> None:
+        self.update(self._content())
+
+    def _content(self) -> Content:
+        memory = self.memory
+        source = f"turn {memory.turn_id}" if memory.turn_id is not None else "no turn"
+        about = f"{day(memory.created)} · {WHO.get(memory.role, memory.role)} · {source}"
+        if memory.kind != "message":
+            about += f" · {memory.kind}"
+        head = [Content.styled(about, "$text-muted")]
+        if memory.reason:
+            head.append(Content.styled(clean(memory.reason), "$warning"))
+        elif self.quoted is not None:
+            head.append(
+                Content.styled("quoted in the answer", "$success")
+                if self.quoted
+                else Content.styled("not quoted", "$text-muted")
+            )
+        if self.mark:
+            head.append(Content.styled(self.mark, "$error"))
+        lines = [
+            Content(clean(memory.text)),
+            Content(" · ").join(head),
+            signal_line(memory.score, memory.signals),
+        ]
+        if memory.resolved_text not in ("", memory.text):
+            resolved = Content.styled(f"read as: {clean(memory.resolved_text)}", "$text-muted")
+            lines.insert(1, resolved)
+        return Content("\n").join(lines)
+
+
+def signal_line(score: float, signals: Mapping[str, float]) -> Content:
+    """The final score, then each signal with a bar; bars compare signals of one memory only."""
+    largest = max((abs(value) for value in signals.values()), default=0.0) or 1.0
+    parts = [Content.styled(f"score {score:.2f}", "$text-muted")]
+    for name, value in sorted(signals.items(), key=lambda pair: -abs(pair[1])):
+        filled = round(BAR_CELLS * abs(value) / largest)
+        bar = "▮" * filled
+        parts.append(
+            Content.assemble(
+                Content.styled(f"{name} ", "$text-muted"),
+                Content.styled(bar, "$primary" if value >= 0 else "$error"),
+                Content.styled(f" {value:.2f}", "$text-muted"),
+            )
+        )
+    return Content("   ").join(parts)
