@@ -178,79 +178,100 @@ def _can_stream(tensor: TensorInfo) -> bool:
     return is_matrix and tensor.name.endswith(".weight") and "ffn_gate_inp" not in tensor.name
 
 
+@dataclass(frozen=True, slots=True)
+class _Kinds:
+    """Numbers of the tensors, by what may be done with them."""
+
+    gathered: frozenset[int]  # embedding tables, when they are not the output matrix as well
+    experts: frozenset[int]
+    matrices: tuple[int, ...]  # may be streamed
+    fixed: tuple[int, ...]  # always pinned
+
+
+def _sort_out(tensors: Sequence[TensorInfo]) -> _Kinds:
+    tied = not any(tensor.name == "output.weight" for tensor in tensors)
+    tables = _TABLES - {"token_embd.weight"} if tied else _TABLES
+    gathered = frozenset(i for i, tensor in enumerate(tensors) if tensor.name in tables)
+    experts = frozenset(i for i, tensor in enumerate(tensors) if _is_experts(tensor))
+    rest = [i for i in range(len(tensors)) if i not in gathered | experts]
+    return _Kinds(
+        gathered,
+        experts,
+        tuple(i for i in rest if _can_stream(tensors[i])),
+        tuple(i for i in rest if not _can_stream(tensors[i])),
+    )
+
+
 def make_plan(
     tensors: Sequence[TensorInfo], budget_bytes: int, rates: Rates, *, n_experts_used: int = 0
 ) -> Plan:
     """The best use of `budget_bytes` of RAM for these weights.
 
     Pinned first is what is small, then output and attention, then as much of every layer's FFN as
-    fits, spread evenly so that the disk never idles. Raises OutOfMemory where not even the ring and
-    the small tensors fit.
+    fits, spread evenly so that the disk never idles; of a mixture of experts everything but the
+    experts, whose cache gets the rest. Raises OutOfMemory where not even the ring and the small
+    tensors fit.
     """
-    tied = not any(tensor.name == "output.weight" for tensor in tensors)
-    gathered = {
-        i
-        for i, tensor in enumerate(tensors)
-        if tensor.name in _TABLES and not (tied and tensor.name == "token_embd.weight")
-    }
-    experts = {i for i, tensor in enumerate(tensors) if _is_experts(tensor)}
-    rest = [i for i in range(len(tensors)) if i not in gathered | experts]
-    stream = [i for i in rest if _can_stream(tensors[i])]
-    fixed = [i for i in rest if not _can_stream(tensors[i])]
-
-    everything = _paged_bytes(tensors)
-    if everything <= budget_bytes:  # nothing needs to be read twice
-        roles = [Role.PINNED] * len(tensors)
-        return Plan(tuple(tensors), tuple(roles), (), budget_bytes, 0, 0, 0, n_experts_used, rates)
-    tables = [tensors[i] for i in gathered] + [t for t in tensors if t.name in _TABLES][:1]
-    gather = sum(N_GATHER_ROWS * t.row_bytes + _landing_bytes(t) for t in _unique(tables))
-    expert_min = _expert_bytes_min([tensors[i] for i in experts], n_experts_used)
-    room = budget_bytes - gather - expert_min - _paged_bytes(tensors[i] for i in fixed)
-    ring = 0
-    whole = _paged_bytes(tensors[i] for i in stream)
-    streamed: set[int] = set()
-    if whole > room:
-        ring = _ring_bytes([tensors[i] for i in stream], budget_bytes)
-        room -= ring
-        streamed = _choose_streamed(tensors, stream, room)
-    if room < 0:
-        need = budget_bytes - room
-        raise OutOfMemory(
-            f"A weight window of {budget_bytes / MIB:.0f} MiB is too small for this model: "
-            f"it needs at least {need / MIB:.0f} MiB.",
-            "Set runtime.weight_window to more, or choose a smaller model.",
-        )
-    pinned = fixed + [i for i in stream if i not in streamed]
-    roles = [Role.PINNED] * len(tensors)
-    for members, role in (
-        (gathered, Role.GATHERED), (experts, Role.EXPERTS), (streamed, Role.STREAMED)
-    ):  # fmt: skip
-        for i in members:
-            roles[i] = role
-    left = budget_bytes - gather - ring - _paged_bytes(tensors[i] for i in pinned)
+    tensors = tuple(tensors)
+    if _paged_bytes(tensors) <= budget_bytes:  # nothing needs to be read twice
+        roles = (Role.PINNED,) * len(tensors)
+        return Plan(tensors, roles, (), budget_bytes, 0, 0, 0, n_experts_used, rates)
+    kinds = _sort_out(tensors)
+    gather = sum(_gather_bytes(tensor) for tensor in tensors if tensor.name in _TABLES)
+    room = budget_bytes - gather - _paged_bytes(tensors[i] for i in kinds.fixed)
+    experts = kinds.experts
+    matrices = _paged_bytes(tensors[i] for i in kinds.matrices)
+    if experts and matrices + _paged_bytes(tensors[i] for i in experts) <= room:
+        experts = frozenset()  # they all fit: pinned like the rest
+    least = _expert_bytes_min([tensors[i] for i in sorted(experts)], n_experts_used)
+    room -= least
+    ring, streamed = 0, frozenset[int]()
+    if matrices > room:
+        ring = _ring_bytes([tensors[i] for i in kinds.matrices], budget_bytes)
+        streamed = frozenset(_choose_streamed(tensors, kinds.matrices, room - ring))
+    if room < ring:
+        raise _too_small(budget_bytes, budget_bytes + ring - room)
+    by_role = {Role.GATHERED: kinds.gathered, Role.EXPERTS: experts, Role.STREAMED: streamed}
+    roles = tuple(
+        next((role for role, members in by_role.items() if i in members), Role.PINNED)
+        for i in range(len(tensors))
+    )
+    pinned = _paged_bytes(t for t, role in zip(tensors, roles, strict=True) if role is Role.PINNED)
+    left = budget_bytes - gather - ring - pinned if experts else 0
     order = tuple(sorted(streamed, key=lambda i: _place(tensors[i])))
-    return Plan(
-        tuple(tensors), tuple(roles), order, budget_bytes, ring,
-        left if experts else 0, gather, n_experts_used, rates,
-    )  # fmt: skip
+    return Plan(tensors, roles, order, budget_bytes, ring, left, gather, n_experts_used, rates)
 
 
-def _unique(tensors: Iterable[TensorInfo]) -> list[TensorInfo]:
-    return list({tensor.name: tensor for tensor in tensors}.values())
+def _too_small(budget_bytes: int, needed_bytes: int) -> OutOfMemory:
+    return OutOfMemory(
+        f"A weight window of {budget_bytes / MIB:.0f} MiB is too small for this model: "
+        f"it needs at least {needed_bytes / MIB:.0f} MiB.",
+        "Set runtime.weight_window to more, or choose a smaller model.",
+    )
 
 
-def _landing_bytes(tensor: TensorInfo) -> int:
-    """Whole pages around the rows that are read at once (native/window/row-gatherer.cpp)."""
-    return 32 * (-(-tensor.row_bytes // PAGE_BYTES) + 1) * PAGE_BYTES + 2 * PAGE_BYTES
+def _gather_bytes(tensor: TensorInfo) -> int:
+    """Rows kept, and whole pages around those read at once (native/window/row-gatherer.cpp)."""
+    landing = 32 * (-(-tensor.row_bytes // PAGE_BYTES) + 1) * PAGE_BYTES
+    return N_GATHER_ROWS * tensor.row_bytes + landing + 2 * PAGE_BYTES
 
 
 def _expert_bytes_min(experts: Sequence[TensorInfo], n_used: int) -> int:
-    return 0
+    """Slots for one token's experts in every pool of native/window/expert-runner.cpp."""
+    layers: dict[str, list[int]] = {}
+    for tensor in sorted(experts, key=lambda t: "down" in t.name):
+        each = tensor.n_bytes // tensor.shape[2]
+        room = -(-(tensor.offset % PAGE_BYTES + each) // PAGE_BYTES) * PAGE_BYTES
+        room += PAGE_BYTES if each % PAGE_BYTES else 0
+        layers.setdefault(tensor.name.rsplit(".", 2)[0], []).append(room)
+    pools = {tuple(rooms) for rooms in layers.values()}
+    return max(1, n_used) * sum(sum(rooms) for rooms in pools)
 
 
 def _ring_bytes(tensors: Sequence[TensorInfo], budget_bytes: int) -> int:
     """Three of the largest tensor where the budget allows, else of the largest piece of one."""
-    wanted = max(RING_BYTES, *(_PIECES * (t.n_bytes + 3 * PAGE_BYTES) for t in tensors))
+    layers = [t.n_bytes for t in tensors if _BLOCK.match(t.name)]
+    wanted = max(RING_BYTES, _PIECES * (max(layers, default=0) + 3 * PAGE_BYTES))
     piece = max(min(t.n_bytes, _PIECE_ROWS * t.row_bytes) + 3 * PAGE_BYTES for t in tensors)
     allowed = max(min(RING_BYTES_MAX, budget_bytes // _RING_SHARE), _PIECES * piece)
     return -(-min(wanted, allowed) // PAGE_BYTES) * PAGE_BYTES

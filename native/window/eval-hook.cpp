@@ -58,6 +58,11 @@ void eval_hook::begin_graph() {
 
 std::string eval_hook::finish_graph() {
     end_group();
+    if (parts_.experts != nullptr) {
+        if (const int status = parts_.experts->finish_all(); status != read_ok) {
+            fail(status, parts_.experts->failed_path());
+        }
+    }
     between_graphs_ = true;
     return std::exchange(failure_, std::string());
 }
@@ -87,6 +92,7 @@ void eval_hook::end_group() {
     changed_.clear();
     stand_ins_.clear();
     stand_in_ids_.clear();
+    stand_in_experts_.clear();
     unplanned_.clear();
     group_.clear();
     in_pieces_ = nullptr;
@@ -112,6 +118,11 @@ bool eval_hook::ask(ggml_tensor * node) {
             }
         }
     }
+    if (parts_.experts != nullptr) {
+        group_.push_back(node);
+        // A router ends in a sort. Computed now, its choice is known when the experts are asked for.
+        ends_group |= node->op == GGML_OP_ARGSORT || node->op == GGML_OP_TOP_K;
+    }
     if (!failure_.empty()) { // nothing may be computed from weights that are not there
         skip(node);
         return true;
@@ -136,7 +147,10 @@ bool eval_hook::prepare(ggml_tensor * node, int source, weight & weight) {
             return weight.role == weight_role::streamed ? prepare_stream(node, source, weight)
                                                         : prepare_whole(node, source, weight);
         case weight_role::experts:
-            return prepare_whole(node, source, weight);
+            return node->op == GGML_OP_MUL_MAT_ID && source == 0 &&
+                           node->src[0]->view_src == nullptr
+                       ? prepare_experts(node, weight)
+                       : prepare_whole(node, source, weight);
     }
     return false;
 }
@@ -198,6 +212,31 @@ bool eval_hook::prepare_stream(ggml_tensor * node, int source, weight & weight) 
         return true;
     }
     point(node, source, data);
+    return true;
+}
+
+bool eval_hook::prepare_experts(ggml_tensor * node, weight & weight) {
+    const ggml_tensor * ids   = node->src[2];
+    const ggml_tensor * maker = ids->view_src != nullptr ? ids->view_src : ids;
+    const bool known = std::find(group_.begin(), group_.end(), maker) == group_.end() &&
+                       std::find(group_.begin(), group_.end(), ids) == group_.end();
+    int        status = read_ok;
+    auto &     stand_in = stand_in_experts_.emplace_back();
+    const bool in_use   = stand_in_experts_.size() > 1;
+    if (known && parts_.experts->prepare(node, weight.tensor, in_use, stand_in, status)) {
+        if (status != read_ok) {
+            fail(status, parts_.experts->failed_path());
+            return true;
+        }
+        change(node);
+        node->src[0] = &stand_in.table;
+        node->src[2] = &stand_in.ids;
+        return parts_.experts->is_reading(); // compute this while the rest is read
+    }
+    stand_in_experts_.pop_back();
+    skip(node);
+    in_pieces_        = node;
+    in_pieces_weight_ = &weight;
     return true;
 }
 
@@ -263,6 +302,13 @@ bool eval_hook::done(ggml_tensor * node) {
 void eval_hook::compute_pieces(ggml_tensor * node) {
     const weight &       weight = *in_pieces_weight_;
     const tensor_entry & entry  = parts_.index.tensors[weight.tensor];
+    if (weight.role == weight_role::experts) {
+        const int status = parts_.experts->compute(node, weight.tensor, parts_.side);
+        if (status != read_ok) {
+            fail(status, parts_.experts->failed_path());
+        }
+        return;
+    }
     for (uint32_t i = 0; i < weight.n_units; ++i) {
         const uint8_t * data = parts_.stream.acquire(weight.first_unit + i);
         if (data == nullptr) {

@@ -7,6 +7,7 @@
 
 #pragma once
 
+#include "expert-runner.h"
 #include "pinned-store.h"
 #include "prefetcher.h"
 #include "row-gatherer.h"
@@ -20,8 +21,6 @@
 #include <vector>
 
 namespace assistant {
-
-class expert_runner;
 
 enum class weight_role : uint8_t {
     pinned,   // in RAM for good
@@ -85,6 +84,7 @@ class eval_hook {
     void     end_group();
     weight * find(ggml_tensor * tensor);
     bool     prepare(ggml_tensor * node, int source, weight & weight);
+    bool     prepare_experts(ggml_tensor * node, weight & weight);
     bool     prepare_rows(ggml_tensor * node, weight & weight);
     bool     prepare_stream(ggml_tensor * node, int source, weight & weight);
     bool     prepare_whole(ggml_tensor * node, int source, weight & weight);
@@ -98,6 +98,7 @@ class eval_hook {
     std::vector<std::pair<ggml_tensor *, ggml_tensor>> changed_; // as they were, in order of change
     std::deque<ggml_tensor>                          stand_ins_; // sources put in place of others
     std::deque<std::vector<int32_t>>                 stand_in_ids_;
+    std::deque<expert_runner::stand_in>              stand_in_experts_;
     std::vector<huge_buffer>                         unplanned_;
     std::vector<const ggml_tensor *>                 group_;     // asked about, not yet computed
     ggml_tensor *                                    in_pieces_ = nullptr; // computed by us, not it

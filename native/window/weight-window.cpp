@@ -27,10 +27,14 @@ bool weight_window::direct() const {
 // for the whole, or the last bits of the product change.
 static int64_t rows_per_piece(const tensor_entry & entry, uint64_t piece_bytes) {
     constexpr int64_t unit = 16, n_units_min = 8;
-    const int64_t     fit  = static_cast<int64_t>(piece_bytes / entry.row_bytes);
     const int64_t     rest = (unit - entry.ne[1] % unit) % unit;
-    const int64_t     rows = std::max(fit / unit, n_units_min) * unit - rest;
-    return std::min(rows, entry.ne[1]);
+    const int64_t     fit  = static_cast<int64_t>(piece_bytes / entry.row_bytes) / unit;
+    const int64_t     most = std::max(fit, n_units_min) * unit - rest;
+    // Equal pieces, or the last one repeats many rows of the one before.
+    const int64_t n_pieces = (entry.ne[1] + most - 1) / most;
+    const int64_t equal    = (entry.ne[1] + n_pieces - 1) / n_pieces;
+    const int64_t rows     = (equal + rest + unit - 1) / unit * unit - rest;
+    return std::min(std::max(rows, n_units_min * unit - rest), entry.ne[1]);
 }
 
 std::vector<stream_unit> weight_window::cut(std::vector<weight> &         weights,
@@ -92,8 +96,18 @@ void weight_window::start(const std::vector<weight_role> &       roles,
     stream_ = std::make_unique<prefetcher>(*pool_, std::move(units), options.ring_bytes);
     side_   = std::make_unique<side_graph>(ggml_, options.n_compute_threads, options.abort,
                                            options.abort_data);
-    hook_   = std::make_unique<eval_hook>(
-        hook_parts{ ggml_, index_, files_, *pool_, *stream_, *side_, nullptr,
+    std::vector<size_t> experts;
+    for (const weight & weight : weights) {
+        if (weight.role == weight_role::experts) {
+            experts.push_back(weight.tensor);
+        }
+    }
+    if (!experts.empty()) {
+        experts_ = std::make_unique<expert_runner>(index_, experts, files_, *pool_,
+                                                   options.expert_bytes);
+    }
+    hook_ = std::make_unique<eval_hook>(
+        hook_parts{ ggml_, index_, files_, *pool_, *stream_, *side_, experts_.get(),
                     options.n_gather_rows },
         std::move(weights));
     for (const auto & file : files_) {
@@ -103,6 +117,7 @@ void weight_window::start(const std::vector<weight_role> &       roles,
 
 void weight_window::stop() {
     hook_.reset();
+    experts_.reset();
     side_.reset();
     stream_.reset();
     pinned_.reset();
@@ -124,6 +139,14 @@ void weight_window::count(assistant_window_counters & counters) {
     counters.n_unplanned    = hook_->n_unplanned();
     counters.pinned_bytes   = pinned_->n_bytes();
     counters.ring_bytes     = stream_->ring_bytes();
+    if (experts_) {
+        const expert_counters experts = experts_->counters();
+        counters.expert_bytes         = experts.n_slot_bytes;
+        counters.n_expert_hits        = experts.n_hits;
+        counters.n_expert_misses      = experts.n_misses;
+        counters.n_expert_evictions   = experts.n_evictions;
+        counters.n_expert_bytes_read  = experts.n_bytes_read;
+    }
 }
 
 } // namespace assistant

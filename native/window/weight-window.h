@@ -46,6 +46,7 @@ class weight_window {
     std::unique_ptr<pinned_store> pinned_;
     std::unique_ptr<prefetcher>   stream_;
     std::unique_ptr<side_graph>   side_;
+    std::unique_ptr<expert_runner> experts_; // null for a model without
     std::unique_ptr<eval_hook>    hook_;
 };
 
