@@ -213,7 +213,7 @@ def hub_file(name: str = "model.gguf", data: bytes = DATA) -> ModelFile:
 
 
 def index_file(
-    server: Server, n_parts: int = 2, data: bytes = DATA, behaviour: str = "normal"
+    server: Server, n_parts: int = 1, data: bytes = DATA, behaviour: str = "normal"
 ) -> ModelFile:
     """A file in `n_parts` wheels on the index, and on no hub."""
     step = -(-len(data) // n_parts)

@@ -21,7 +21,7 @@ from assistant.records import Progress
 
 CHUNK_BYTES: Final = 1 << 20
 REPORT_S: Final = 0.1  # progress is reported at most this often
-RATE_WINDOW_S: Final = 5.0  # the rate is that of the last seconds
+RATE_WINDOW_S: Final = 10.0  # the rate is that of the last seconds
 DISK_RESERVE_BYTES: Final = 64 << 20  # left free for the store: a full disk must not stop recording
 
 

