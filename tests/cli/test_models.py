@@ -3,8 +3,10 @@
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -225,6 +227,31 @@ def test_wrong_bytes_end_in_3_and_no_source_in_1(
     put_on_hub(hub, hub_file(), bytes(len(DATA)))
     code, _, err = run(capsys, "pull", "thing-1b", "--yes", "--quiet")
     assert (code, len(err.splitlines())) == (3, 1)
+
+
+@pytest.mark.download
+@pytest.mark.parametrize(("number", "expected"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_an_interrupted_pull_keeps_what_has_arrived(
+    hub: Server, tmp_path: Path, number: signal.Signals, expected: int
+) -> None:
+    put_on_hub(hub, hub_file(), DATA, "waits half way")
+    code = (
+        "import sys, assistant.paths; from pathlib import Path\n"
+        f"assistant.paths.resource = lambda name: Path({str(tmp_path / 'catalogue.toml')!r})\n"
+        "from assistant.__main__ import main\n"
+        "sys.exit(main(['models', 'pull', 'thing-1b', '--yes']))"
+    )
+    child = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.PIPE)
+    part = tmp_path / "data" / "models" / "thing-1b" / "model.gguf.part"
+    end = time.perf_counter() + 10
+    while not (part.exists() and part.stat().st_size >= len(DATA) // 2):
+        assert time.perf_counter() < end
+        time.sleep(0.02)
+    child.send_signal(number)
+    _, err = child.communicate(timeout=10)
+    assert child.returncode == expected
+    assert b"Traceback" not in err
+    assert part.stat().st_size == len(DATA) // 2
 
 
 def test_on_a_terminal_size_and_licence_are_asked_about(tmp_path: Path) -> None:
