@@ -13,10 +13,9 @@ import numpy.typing as npt
 from assistant.native import reference
 from assistant.native.int8 import AllowedRows, Int8Array, RowArray, check_allowed
 from assistant.native.library import address, library
-from assistant.native.view import ByteArray, LshView, RowDamaged
+from assistant.native.view import BLOCK_SLOTS, ByteArray, LshView, RowDamaged
 from assistant.records import FloatArray
 
-BLOCK_SLOTS: Final = 64
 _DAMAGED: Final = -2
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assistant.native.int8 import Int8Array, RowArray, quantise_query
-from assistant.native.view import ByteArray, LshView, RowDamaged
+from assistant.native.view import BLOCK_SLOTS, ByteArray, LshView, RowDamaged
 from assistant.records import FloatArray
 
 MAX_DIMENSION: Final = 6144
@@ -75,13 +75,18 @@ def encode(
 
 
 def pack(bits: ByteArray, factors: FloatArray, first_slot: int, blocks: ByteArray) -> None:
-    """Lay codes out in blocks of 64 slots: (n_blocks, 64 * (code_bytes + 4))."""
-    code_bytes = bits.shape[1]
-    slots = first_slot + np.arange(len(bits))
-    columns = blocks[:, : 64 * code_bytes].reshape(len(blocks), code_bytes, 64)
-    columns[slots // 64, :, slots % 64] = bits
-    tails = blocks[:, 64 * code_bytes :].view(np.float32)
-    tails[slots // 64, slots % 64] = factors
+    """Lay codes out in blocks: (n_blocks, BLOCK_SLOTS * (code_bytes + 4))."""
+    columns, tails = _split_blocks(blocks, bits.shape[1])
+    block, place = np.divmod(first_slot + np.arange(len(bits)), BLOCK_SLOTS)
+    columns[block, :, place] = bits
+    tails[block, place] = factors
+
+
+def _split_blocks(blocks: ByteArray, code_bytes: int) -> tuple[ByteArray, FloatArray]:
+    """Views of the codes (n_blocks, code_bytes, BLOCK_SLOTS) and factors (n_blocks, BLOCK_SLOTS)."""
+    end = BLOCK_SLOTS * code_bytes
+    columns = blocks[:, :end].reshape(len(blocks), code_bytes, BLOCK_SLOTS)
+    return columns, blocks[:, end:].view(np.float32)
 
 
 def round_query(rotated: FloatArray) -> npt.NDArray[np.int64]:
@@ -97,12 +102,10 @@ def round_query(rotated: FloatArray) -> npt.NDArray[np.int64]:
 
 def scores(blocks: ByteArray, n_slots: int, query: npt.NDArray[np.int64]) -> FloatArray:
     """factor * sum +-q of every slot, as fast-scan.cpp."""
-    code_bytes = query.size // 8
-    columns = blocks[:, : 64 * code_bytes].reshape(len(blocks), code_bytes, 64)
-    bits = columns.transpose(0, 2, 1).reshape(-1, code_bytes)[:n_slots]
+    columns, factors = _split_blocks(blocks, query.size // 8)
+    bits = columns.transpose(0, 2, 1).reshape(-1, query.size // 8)[:n_slots]
     signs = 2 * np.unpackbits(bits, axis=1, bitorder="little").astype(np.int64) - 1
-    factors = blocks[:, 64 * code_bytes :].view(np.float32).reshape(-1)[:n_slots]
-    return factors * (signs @ query).astype(np.float32)
+    return factors.reshape(-1)[:n_slots] * (signs @ query).astype(np.float32)
 
 
 def search(

@@ -10,6 +10,7 @@ from assistant.native.int8 import RowArray
 from assistant.native.library import LshViewStruct
 
 ByteArray = npt.NDArray[np.uint8]
+BLOCK_SLOTS: Final = 256
 ROW_TAIL_BYTES: Final = 8  # scale and check after the codes of a stored vector
 
 
@@ -25,7 +26,7 @@ class LshView:
     s - len(base_rows) of `log_rows`. Rows may be strided: only their own bytes must be adjacent.
     """
 
-    blocks: ByteArray  # (>= n_slots / 64 blocks, bytes of a block)
+    blocks: ByteArray  # (>= n_slots / 256 blocks, bytes of a block)
     ids: RowArray  # (>= n_slots,)
     live: ByteArray  # (>= n_slots / 8,), one bit a slot
     base_rows: ByteArray  # (n_base, dim + 8)

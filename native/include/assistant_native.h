@@ -175,8 +175,8 @@ ASSISTANT_API int32_t assistant_lsh_encode(
     const assistant_lsh * lsh, const int8_t * codes, const float * scales, int64_t n,
     int32_t n_threads, uint8_t * bits, float * factors);
 
-/* Put n codes into slots first_slot... of `blocks`: 64 slots a block, byte j of every code side by
- * side, then 64 factors; (code_bytes + 4) * 64 bytes a block. */
+/* Put n codes into slots first_slot... of `blocks`: 256 slots a block, byte j of every code side by
+ * side, then 256 factors; (code_bytes + 4) * 256 bytes a block. */
 ASSISTANT_API void assistant_lsh_pack(
     const assistant_lsh * lsh, const uint8_t * bits, const float * factors, int64_t n,
     int64_t first_slot, uint8_t * blocks);

@@ -82,10 +82,11 @@ void tables_scalar(fast_query & query) {
     }
 }
 
+// 64 slots.
 uint64_t scores_from_sums(const uint8_t * factors, const int32_t * sums, int32_t bias,
                           float threshold, float * scores) {
     uint64_t mask = 0;
-    for (int32_t i = 0; i < BLOCK_SLOTS; i++) {
+    for (int32_t i = 0; i < WORD_SLOTS; i++) {
         float factor;
         std::memcpy(&factor, factors + sizeof(float) * i, sizeof(float));
         scores[i] = factor * static_cast<float>(sums[i] - bias);
@@ -94,20 +95,35 @@ uint64_t scores_from_sums(const uint8_t * factors, const int32_t * sums, int32_t
     return mask;
 }
 
-void scan_scalar(const fast_query & query, const uint8_t * block, int64_t n_blocks, float threshold,
-                 float * scores, uint64_t * masks) {
-    const auto * tables = reinterpret_cast<const uint16_t *>(query.tables.data());
-    const int32_t n_columns = query.layout.n_columns;
+// Every word of every block; `score_word(block, first slot, factors, scores)` gives a word's mask.
+template <typename function>
+inline void scan_words(const fast_query & query, const uint8_t * block, int64_t n_blocks,
+                       float * scores, uint64_t * masks, const function & score_word) {
     for (int64_t b = 0; b < n_blocks; b++, block += query.layout.block_bytes()) {
-        int32_t sums[BLOCK_SLOTS] = {};
-        for (int32_t c = 0; c < n_columns; c++) {
-            for (int32_t i = 0; i < BLOCK_SLOTS; i++) {
-                sums[i] += tables[256 * c + block[c * BLOCK_SLOTS + i]];
+        for (int64_t first = 0; first < BLOCK_SLOTS; first += WORD_SLOTS) {
+            const uint8_t * factors =
+                block + query.layout.n_columns * BLOCK_SLOTS + sizeof(float) * first;
+            *masks++ = score_word(block, first, factors, scores);
+            scores += WORD_SLOTS;
+        }
+    }
+}
+
+void scan_scalar(const fast_query & query, const uint8_t * blocks, int64_t n_blocks,
+                 float threshold, float * scores, uint64_t * masks) {
+    const auto * tables = reinterpret_cast<const uint16_t *>(query.tables.data());
+    const auto score_word = [&](const uint8_t * block, int64_t first, const uint8_t * factors,
+                                float * out) {
+        int32_t sums[WORD_SLOTS] = {};
+        for (int32_t c = 0; c < query.layout.n_columns; c++) {
+            const uint8_t * column = block + c * BLOCK_SLOTS + first;
+            for (int32_t i = 0; i < WORD_SLOTS; i++) {
+                sums[i] += tables[256 * c + column[i]];
             }
         }
-        masks[b] = scores_from_sums(block + n_columns * BLOCK_SLOTS, sums, query.bias, threshold,
-                                    scores + BLOCK_SLOTS * b);
-    }
+        return scores_from_sums(factors, sums, query.bias, threshold, out);
+    };
+    scan_words(query, blocks, n_blocks, scores, masks, score_word);
 }
 
 // ---- four bits: AVX2 and NEON --------------------------------------------------------------------
@@ -152,37 +168,41 @@ TARGET_AVX2 inline uint32_t scores_avx2(__m128i sums, const uint8_t * factors, _
         _mm256_movemask_ps(_mm256_cmp_ps(score, threshold, _CMP_GT_OQ)));
 }
 
-// 32 slots, the half of a block that `half` tells.
-TARGET_AVX2 uint32_t half_avx2(const fast_query & query, const uint8_t * block, int32_t half,
-                               float threshold, float * scores) {
-    const int32_t n_columns = query.layout.n_columns;
+// 32 slots from `first` on.
+TARGET_AVX2 uint64_t half_avx2(const fast_query & query, const uint8_t * block, int64_t first,
+                               const uint8_t * factors, float threshold, float * scores) {
+    const uint8_t * columns = block + first;
     __m256i all = _mm256_setzero_si256();  // 16-bit sums of even slots, odd ones' spill in the top
     __m256i odd = _mm256_setzero_si256();
-    for (int32_t c = 0; c < n_columns; c += 3) {
-        const __m256i sum =
-            triple_avx2(block + c * BLOCK_SLOTS + 32 * half, query.tables.data() + 32 * c);
+    for (int32_t c = 0; c < query.layout.n_columns; c += 3) {
+        const __m256i sum = triple_avx2(columns + c * BLOCK_SLOTS, query.tables.data() + 32 * c);
         all = _mm256_add_epi16(all, sum);
         odd = _mm256_add_epi16(odd, _mm256_srli_epi16(sum, 8));
     }
     const __m256i even = _mm256_sub_epi16(all, _mm256_slli_epi16(odd, 8));
     const __m256i low = _mm256_unpacklo_epi16(even, odd);   // slots 0-7 and 16-23
     const __m256i high = _mm256_unpackhi_epi16(even, odd);  // slots 8-15 and 24-31
-    const __m256i bias = _mm256_set1_epi32(query.bias);
-    const __m256 limit = _mm256_set1_ps(threshold);
-    const uint8_t * f = block + n_columns * BLOCK_SLOTS + 128 * half;
-    return scores_avx2(_mm256_castsi256_si128(low), f, bias, limit, scores) |
-           scores_avx2(_mm256_castsi256_si128(high), f + 32, bias, limit, scores + 8) << 8 |
-           scores_avx2(_mm256_extracti128_si256(low, 1), f + 64, bias, limit, scores + 16) << 16 |
-           scores_avx2(_mm256_extracti128_si256(high, 1), f + 96, bias, limit, scores + 24) << 24;
+    const __m128i eights[4] = {_mm256_castsi256_si128(low), _mm256_castsi256_si128(high),
+                               _mm256_extracti128_si256(low, 1), _mm256_extracti128_si256(high, 1)};
+    uint64_t mask = 0;
+    for (int32_t i = 0; i < 4; i++) {
+        const uint64_t above =
+            scores_avx2(eights[i], factors + 32 * i, _mm256_set1_epi32(query.bias),
+                        _mm256_set1_ps(threshold), scores + 8 * i);
+        mask |= above << (8 * i);
+    }
+    return mask;
 }
 
-TARGET_AVX2 void scan_avx2(const fast_query & query, const uint8_t * block, int64_t n_blocks,
+TARGET_AVX2 void scan_avx2(const fast_query & query, const uint8_t * blocks, int64_t n_blocks,
                            float threshold, float * scores, uint64_t * masks) {
-    for (int64_t b = 0; b < n_blocks; b++, block += query.layout.block_bytes()) {
-        float * out = scores + BLOCK_SLOTS * b;
-        const uint64_t low = half_avx2(query, block, 0, threshold, out);
-        masks[b] = low | static_cast<uint64_t>(half_avx2(query, block, 1, threshold, out + 32)) << 32;
-    }
+    const auto score_word = [&](const uint8_t * block, int64_t first, const uint8_t * factors,
+                                float * out) {
+        const uint64_t low = half_avx2(query, block, first, factors, threshold, out);
+        return low |
+               half_avx2(query, block, first + 32, factors + 128, threshold, out + 32) << 32;
+    };
+    scan_words(query, blocks, n_blocks, scores, masks, score_word);
 }
 
 // ---- six bits: AVX-512 with VBMI -----------------------------------------------------------------
@@ -207,8 +227,8 @@ void tables_six(fast_query & query) {
 
 TARGET_AVX512 inline __m512i triple_avx512(const uint8_t * columns, const __m512i tables[4]) {
     const __m512i b0 = _mm512_loadu_si512(columns);
-    const __m512i b1 = _mm512_loadu_si512(columns + 64);
-    const __m512i b2 = _mm512_loadu_si512(columns + 128);
+    const __m512i b1 = _mm512_loadu_si512(columns + BLOCK_SLOTS);
+    const __m512i b2 = _mm512_loadu_si512(columns + 2 * BLOCK_SLOTS);
     // (mask & a) | (~mask & b) is 0xCA with the mask first; bits 6 and 7 are ignored by vpermb.
     const __m512i tops = _mm512_ternarylogic_epi32(
         _mm512_set1_epi8(0x30), _mm512_srli_epi16(b0, 2),
@@ -246,44 +266,30 @@ TARGET_AVX512 inline uint64_t scores_avx512(__m512i all, __m512i odd, const uint
     return mask;
 }
 
-// N blocks share each load of a table.
-template <int32_t N>
-TARGET_AVX512 void scan_avx512_group(const fast_query & query, const uint8_t * blocks,
-                                     float threshold, float * scores, uint64_t * masks) {
-    const int32_t n_columns = query.layout.n_columns;
-    const int64_t stride = query.layout.block_bytes();
-    __m512i all[N], odd[N];
-    for (int32_t b = 0; b < N; b++) {
-        all[b] = odd[b] = _mm512_setzero_si512();
-    }
-    const uint8_t * at = query.tables.data();
-    for (int32_t c = 0; c < n_columns; c += 3, at += 256) {
-        const __m512i tables[4] = {_mm512_loadu_si512(at), _mm512_loadu_si512(at + 64),
-                                   _mm512_loadu_si512(at + 128), _mm512_loadu_si512(at + 192)};
-        for (int32_t b = 0; b < N; b++) {
-            const __m512i sum = triple_avx512(blocks + b * stride + c * BLOCK_SLOTS, tables);
-            all[b] = _mm512_add_epi16(all[b], sum);
-            odd[b] = _mm512_add_epi16(odd[b], _mm512_srli_epi16(sum, 8));
-        }
-    }
-    for (int32_t b = 0; b < N; b++) {
-        masks[b] = scores_avx512(all[b], odd[b], blocks + b * stride + n_columns * BLOCK_SLOTS,
-                                 query.bias, threshold, scores + BLOCK_SLOTS * b);
-    }
-}
-
-TARGET_AVX512 void scan_avx512(const fast_query & query, const uint8_t * blocks, int64_t n_blocks,
+TARGET_AVX512 void scan_avx512(const fast_query & query, const uint8_t * block, int64_t n_blocks,
                                float threshold, float * scores, uint64_t * masks) {
-    constexpr int32_t N = 4;
-    const int64_t stride = query.layout.block_bytes();
-    int64_t b = 0;
-    for (; b + N <= n_blocks; b += N) {
-        scan_avx512_group<N>(query, blocks + b * stride, threshold, scores + BLOCK_SLOTS * b,
-                             masks + b);
-    }
-    for (; b < n_blocks; b++) {
-        scan_avx512_group<1>(query, blocks + b * stride, threshold, scores + BLOCK_SLOTS * b,
-                             masks + b);
+    const int32_t n_columns = query.layout.n_columns;
+    for (int64_t b = 0; b < n_blocks; b++, block += query.layout.block_bytes()) {
+        __m512i all[BLOCK_WORDS], odd[BLOCK_WORDS];
+        for (int32_t w = 0; w < BLOCK_WORDS; w++) {
+            all[w] = odd[w] = _mm512_setzero_si512();
+        }
+        const uint8_t * at = query.tables.data();
+        for (int32_t c = 0; c < n_columns; c += 3, at += 256) {
+            const __m512i tables[4] = {_mm512_loadu_si512(at), _mm512_loadu_si512(at + 64),
+                                       _mm512_loadu_si512(at + 128), _mm512_loadu_si512(at + 192)};
+            for (int32_t w = 0; w < BLOCK_WORDS; w++) {
+                const __m512i sum =
+                    triple_avx512(block + c * BLOCK_SLOTS + w * WORD_SLOTS, tables);
+                all[w] = _mm512_add_epi16(all[w], sum);
+                odd[w] = _mm512_add_epi16(odd[w], _mm512_srli_epi16(sum, 8));
+            }
+        }
+        const uint8_t * factors = block + n_columns * BLOCK_SLOTS;
+        for (int32_t w = 0; w < BLOCK_WORDS; w++, scores += WORD_SLOTS) {
+            *masks++ = scores_avx512(all[w], odd[w], factors + w * WORD_SLOTS * sizeof(float),
+                                     query.bias, threshold, scores);
+        }
     }
 }
 
@@ -291,15 +297,15 @@ TARGET_AVX512 void scan_avx512(const fast_query & query, const uint8_t * blocks,
 
 #ifdef ASSISTANT_ARM64
 
-// 16 slots of one block.
-void quarter_neon(const fast_query & query, const uint8_t * block, int32_t quarter, int32_t * sums) {
+// 16 slots.
+void quarter_neon(const fast_query & query, const uint8_t * columns, int32_t * sums) {
     const uint8x16_t nibble = vdupq_n_u8(0x0F);
     uint16x8_t low = vdupq_n_u16(0);
     uint16x8_t high = vdupq_n_u16(0);
     for (int32_t c = 0; c < query.layout.n_columns; c += 3) {
         uint8x16_t sum = vdupq_n_u8(0);
         for (int32_t j = c; j < c + 3; j++) {
-            const uint8x16_t codes = vld1q_u8(block + j * BLOCK_SLOTS + 16 * quarter);
+            const uint8x16_t codes = vld1q_u8(columns + j * BLOCK_SLOTS);
             const uint8_t * table = query.tables.data() + 32 * j;
             sum = vaddq_u8(sum, vqtbl1q_u8(vld1q_u8(table), vandq_u8(codes, nibble)));
             sum = vaddq_u8(sum, vqtbl1q_u8(vld1q_u8(table + 16), vshrq_n_u8(codes, 4)));
@@ -313,16 +319,17 @@ void quarter_neon(const fast_query & query, const uint8_t * block, int32_t quart
     vst1q_s32(sums + 12, vreinterpretq_s32_u32(vmovl_u16(vget_high_u16(high))));
 }
 
-void scan_neon(const fast_query & query, const uint8_t * block, int64_t n_blocks, float threshold,
+void scan_neon(const fast_query & query, const uint8_t * blocks, int64_t n_blocks, float threshold,
                float * scores, uint64_t * masks) {
-    for (int64_t b = 0; b < n_blocks; b++, block += query.layout.block_bytes()) {
-        int32_t sums[BLOCK_SLOTS];
-        for (int32_t quarter = 0; quarter < 4; quarter++) {
-            quarter_neon(query, block, quarter, sums + 16 * quarter);
+    const auto score_word = [&](const uint8_t * block, int64_t first, const uint8_t * factors,
+                                float * out) {
+        int32_t sums[WORD_SLOTS];
+        for (int64_t i = 0; i < WORD_SLOTS; i += 16) {
+            quarter_neon(query, block + first + i, sums + i);
         }
-        masks[b] = scores_from_sums(block + query.layout.n_columns * BLOCK_SLOTS, sums, query.bias,
-                                    threshold, scores + BLOCK_SLOTS * b);
-    }
+        return scores_from_sums(factors, sums, query.bias, threshold, out);
+    };
+    scan_words(query, blocks, n_blocks, scores, masks, score_word);
 }
 
 #endif

@@ -1,4 +1,4 @@
-// Scores 64 one-bit codes at a time against one query, by table look-ups in registers.
+// Scores one-bit codes against one query, 256 at a time, by table look-ups in registers.
 // Knows blocks of codes and a query's tables; filters, candidates and vectors are the caller's.
 #pragma once
 
@@ -7,9 +7,13 @@
 
 namespace assistant {
 
-// A block holds 64 slots: byte j of all 64 codes side by side, for each j, then 64 float factors.
-// One layout serves every instruction set, so one cache file does too.
-constexpr int64_t BLOCK_SLOTS = 64;
+// A block holds 256 slots: byte j of all 256 codes side by side, for each j, then 256 float factors.
+// A scan reads it strictly forwards, four registers of 64 slots sharing each load of a table (with
+// blocks of 64 those four were four streams, and RAM gave half its bandwidth). One layout serves every
+// instruction set, so one cache file does too.
+constexpr int64_t BLOCK_SLOTS = 256;
+constexpr int64_t WORD_SLOTS = 64;  // slots of one mask
+constexpr int64_t BLOCK_WORDS = BLOCK_SLOTS / WORD_SLOTS;
 
 struct code_layout {
     int32_t n_columns;  // bytes of one code, a multiple of 3
@@ -34,8 +38,8 @@ struct fast_query {
     void set(const float * rotated, code_layout code);
 };
 
-// For each of `n_blocks` blocks: scores[64 * b + i] = factor_i * sum_j (+-q_j), and in masks[b] bit i
-// where that is above `threshold`. Equal to the last bit at every instruction set.
+// For each slot of `n_blocks` blocks: scores[slot] = factor * sum_j (+-q_j), and bit slot % 64 of
+// masks[slot / 64] where that is above `threshold`. Equal to the last bit at every instruction set.
 void fast_scan(const fast_query & query, const uint8_t * blocks, int64_t n_blocks, float threshold,
                float * scores, uint64_t * masks);
 

@@ -20,8 +20,8 @@
 namespace assistant {
 namespace {
 
-// Blocks scanned between looks at the threshold: 16 x 3.3 KB stay in L1 and L2 for several queries.
-constexpr int64_t CHUNK_BLOCKS = 16;
+// Blocks scanned between looks at the threshold: 4 x 13 KB stay in L2 for several queries.
+constexpr int64_t CHUNK_BLOCKS = 4;
 // One int8 row costs about as much as this many one-bit codes.
 constexpr int64_t EXACT_SHARE = 24;
 
@@ -52,8 +52,13 @@ struct lsh_query {
     top_k best;
 };
 
-uint64_t lsh_block_mask(const lsh_task & task, int64_t block) {
-    const int64_t first = block * BLOCK_SLOTS;
+int64_t lsh_words(const lsh_task & task) {
+    return (task.view.n_slots + WORD_SLOTS - 1) / WORD_SLOTS;
+}
+
+// Which of 64 slots exist, live and are allowed.
+uint64_t lsh_word_mask(const lsh_task & task, int64_t word) {
+    const int64_t first = word * WORD_SLOTS;
     const uint64_t live = row_filter_word(task.view.live, first, task.view.n_slots);
     return task.allowed ? live & row_filter_word(task.allowed, first, task.view.n_slots) : live;
 }
@@ -100,10 +105,9 @@ bool lsh_rank_candidates(const lsh_task & task, lsh_query & query) {
 
 // Every allowed row by int8, for all queries while the row is in L1.
 bool lsh_rank_allowed(const lsh_task & task, std::vector<lsh_query> & queries) {
-    const int64_t n_blocks = (task.view.n_slots + BLOCK_SLOTS - 1) / BLOCK_SLOTS;
-    for (int64_t block = 0; block < n_blocks; block++) {
-        for (uint64_t mask = lsh_block_mask(task, block); mask; mask &= mask - 1) {
-            const int64_t slot = block * BLOCK_SLOTS + __builtin_ctzll(mask);
+    for (int64_t word = 0; word < lsh_words(task); word++) {
+        for (uint64_t mask = lsh_word_mask(task, word); mask; mask &= mask - 1) {
+            const int64_t slot = word * WORD_SLOTS + __builtin_ctzll(mask);
             for (lsh_query & query : queries) {
                 if (!lsh_rank(task, query, slot)) {
                     return false;
@@ -117,21 +121,21 @@ bool lsh_rank_allowed(const lsh_task & task, std::vector<lsh_query> & queries) {
 void lsh_scan_chunk(const lsh_task & task, lsh_query & query, int64_t first_block,
                     int64_t n_blocks) {
     alignas(64) float scores[CHUNK_BLOCKS * BLOCK_SLOTS];
-    uint64_t masks[CHUNK_BLOCKS];
+    uint64_t masks[CHUNK_BLOCKS * BLOCK_WORDS];
     const int64_t stride = query.fast.layout.block_bytes();
     fast_scan(query.fast, task.view.blocks + first_block * stride, n_blocks,
               query.found.threshold(), scores, masks);
-    for (int64_t b = 0; b < n_blocks; b++) {
-        uint64_t mask = masks[b];
-        if (!mask) {
+    const int64_t first_word = first_block * BLOCK_WORDS;
+    const int64_t n_words = std::min(n_blocks * BLOCK_WORDS, lsh_words(task) - first_word);
+    for (int64_t w = 0; w < n_words; w++) {
+        if (!masks[w]) {
             continue;
         }
-        mask &= lsh_block_mask(task, first_block + b);
-        for (; mask; mask &= mask - 1) {
-            const int64_t i = __builtin_ctzll(mask);
-            const float score = scores[BLOCK_SLOTS * b + i];
-            if (score > query.found.threshold()) {
-                query.found.push(score, (first_block + b) * BLOCK_SLOTS + i);
+        for (uint64_t mask = masks[w] & lsh_word_mask(task, first_word + w); mask;
+             mask &= mask - 1) {
+            const int64_t i = WORD_SLOTS * w + __builtin_ctzll(mask);
+            if (scores[i] > query.found.threshold()) {
+                query.found.push(scores[i], first_block * BLOCK_SLOTS + i);
             }
         }
     }
@@ -150,10 +154,9 @@ bool lsh_scan(const lsh_task & task, std::vector<lsh_query> & queries) {
 }
 
 int64_t lsh_count_allowed(const lsh_task & task) {
-    const int64_t n_blocks = (task.view.n_slots + BLOCK_SLOTS - 1) / BLOCK_SLOTS;
     int64_t n = 0;
-    for (int64_t block = 0; block < n_blocks; block++) {
-        n += __builtin_popcountll(lsh_block_mask(task, block));
+    for (int64_t word = 0; word < lsh_words(task); word++) {
+        n += __builtin_popcountll(lsh_word_mask(task, word));
     }
     return n;
 }

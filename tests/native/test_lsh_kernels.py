@@ -32,7 +32,7 @@ def make_view(codes: LshCodes, vectors: FloatArray, n_base: int | None = None) -
     log = np.zeros((n + 1, rows.shape[1] + 5), np.uint8)  # another stride, nothing aligned
     log[:n, 3:-2] = rows
     n_base = n if n_base is None else n_base
-    blocks = np.zeros((n // 64 + 1, codes.block_bytes), np.uint8)
+    blocks = np.zeros((n // 256 + 1, codes.block_bytes), np.uint8)
     codes.pack(*codes.encode(whole, scales), 0, blocks)
     live = native.pack_rows(np.ones(n + 1, np.bool_))
     return LshView(blocks, ids, live, rows[:n_base], log[n_base:, 3:-2], n)
