@@ -77,9 +77,11 @@ class Catalogue:
                 return entry
         raise ModelMissing(f"The catalogue names no default {kind} model.", "Reinstall it.")
 
-    def recommended(self, ram_bytes: int | None = None) -> Entry:
-        """What a first run that can reach a hub should download, by the machine's RAM."""
-        return recommend(self._published, ram_bytes) or self.default()
+    def recommended(
+        self, ram_bytes: int | None = None, disk_bytes_per_s: float | None = None
+    ) -> Entry:
+        """What a first run that can reach a hub should download, by RAM and disk speed."""
+        return recommend(self._published, ram_bytes, disk_bytes_per_s) or self.default()
 
     def is_installed(self, entry: Entry) -> bool:
         if entry.path is not None:

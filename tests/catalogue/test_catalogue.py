@@ -1,5 +1,6 @@
 """The catalogue: finding, choosing, adding and removing models, and the published list itself."""
 
+import threading
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from assistant.catalogue.catalogue import Catalogue
 from assistant.catalogue.entries import Entry, ModelFile, read_catalogue
 from assistant.catalogue.recommend import fits, machine_ram_bytes, recommend
+from assistant.catalogue.transfer import TransferStopped
 from assistant.errors import ModelMissing, ModelUnreadable, NotFound, SettingError, UsageError
 from assistant.paths import resource
 from catalogue_fakes import DATA, Server, entry_of, gguf_bytes, hub_file, put_on_hub, sha256
@@ -79,6 +81,13 @@ def test_the_defaults_are_those_of_the_design() -> None:
 )
 def test_the_recommended_model_follows_from_the_ram(ram_gb: int, id: str) -> None:
     assert Catalogue.load(LIST, Path("/nowhere")).recommended(ram_gb * 10**9).id == id
+
+
+def test_a_fast_disk_brings_a_mixture_of_experts_within_reach() -> None:
+    catalogue = Catalogue.load(LIST, Path("/nowhere"))
+    slow = catalogue.recommended(16 * 10**9, disk_bytes_per_s=0.5e9)
+    assert slow.id == "qwen3-4b-instruct-2507"
+    assert catalogue.recommended(16 * 10**9, 7e9).id == "qwen3-30b-a3b-instruct-2507"
 
 
 def test_what_is_recommended_fits() -> None:
@@ -263,3 +272,16 @@ def test_a_pulled_model_is_ready_and_can_be_removed(server: Server, tmp_path: Pa
     assert not (tmp_path / "thing").exists()
     with pytest.raises(ModelMissing):
         catalogue.remove("thing")
+
+
+@pytest.mark.download
+def test_a_pull_can_be_paused_and_resumed(server: Server, tmp_path: Path) -> None:
+    served = put_on_hub(server, hub_file(), DATA, "truncates")
+    catalogue = Catalogue([entry_of(hub_file())], tmp_path)
+    stop = threading.Event()
+    with pytest.raises(TransferStopped):
+        catalogue.pull("thing", lambda p: stop.set() if p.done >= 100_000 else None, stop=stop)
+    served.behaviour = "normal"
+    stop.clear()
+    assert catalogue.pull("thing", stop=stop).read_bytes() == DATA
+    assert served.ranges[-1].startswith("bytes=")
