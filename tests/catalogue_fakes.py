@@ -41,7 +41,7 @@ class Server(ThreadingHTTPServer):
         self.files: dict[str, Served] = {}
         self.requests: list[tuple[str, str]] = []
         self.released = threading.Event()
-        self.user_agents: set[str] = set()
+        self.elsewhere = ""
         self.authorisations: set[str] = set()
 
     @property
@@ -80,7 +80,7 @@ class _Handler(BaseHTTPRequestHandler):
         if behaviour == "unavailable":
             self._plain(503)
         elif behaviour == "elsewhere":
-            self._plain(302, Location=f"{self.server.address}{self.path}.moved")
+            self._plain(302, Location=self.server.elsewhere)
         else:
             self._file(served.data, behaviour, with_body=with_body)
 

@@ -17,7 +17,7 @@ from assistant.catalogue.gguf import GgufFacts, read_metadata, split_parts, unre
 from assistant.catalogue.recommend import recommend
 from assistant.catalogue.registry import Registry
 from assistant.catalogue.transfer import Meter, Transfer, sha256_of
-from assistant.errors import ModelMissing, ModelUnreadable, NotFound, UsageError
+from assistant.errors import HashMismatch, ModelMissing, ModelUnreadable, NotFound, UsageError
 
 
 class Catalogue:
@@ -128,6 +128,19 @@ class Catalogue:
         if entry.sha256:
             return entry.sha256
         return self._registry.sha256(self.path_of(entry))
+
+    def verify(self, entry: Entry, on_progress: Callable[[Transfer], None] | None = None) -> None:
+        """Read every file of an installed model again. Raises HashMismatch naming a wrong one."""
+        self.path_of(entry)
+        folder = entry.path.parent if entry.path else self.models_dir / entry.id
+        meter = Meter(entry.bytes, on_progress)
+        meter.start("verifying", "path", 0)
+        for file in entry.files:
+            if file.sha256 and sha256_of(folder / file.name, meter.advance) != file.sha256:
+                raise HashMismatch(
+                    f"{folder / file.name} is not the file the catalogue names.",
+                    f"Run `assistant models remove {entry.id}`, then get it again.",
+                )
 
     # -- the chosen one ------------------------------------------------------------------------
 

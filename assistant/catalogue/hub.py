@@ -50,14 +50,16 @@ def fetch_from_hub(file: ModelFile, part: PartFile, meter: Meter, limits: Limits
     meter.start(f"downloading {file.name}", "hub", part.size)
     url = _address(file.hub)
     _check_size(file, url, limits)
-    n_failures = 0
+    n_failures, begun = 0, False
     while part.size < file.bytes:
         before = part.size
         try:
             _stream(url, part, meter, limits)
-        except SourceUnreachable:
+        except SourceUnreachable as error:
+            begun = begun or part.size > before
             n_failures = 0 if part.size > before else n_failures + 1
-            if n_failures > _N_RETRIES:
+            blocked = isinstance(error, HubUnreachable) and not begun  # the host of its files is
+            if blocked or n_failures > _N_RETRIES:
                 raise
             meter.check_stop()
             meter.wait(limits.retry_s)
@@ -92,6 +94,7 @@ def _check_size(file: ModelFile, url: str, limits: Limits) -> None:
 
 def _stream(url: str, part: PartFile, meter: Meter, limits: Limits) -> None:
     """One request for the rest of the file. Raises SourceUnreachable when it ends too early."""
+    import httpx2
     from huggingface_hub import get_session
     from huggingface_hub.utils._headers import build_hf_headers
     from huggingface_hub.utils._http import hf_raise_for_status
@@ -101,8 +104,10 @@ def _stream(url: str, part: PartFile, meter: Meter, limits: Limits) -> None:
     if part.size:
         headers["Range"] = f"bytes={part.size}-"
 
+    timeout = httpx2.Timeout(limits.stall_s, connect=limits.connect_s)
+
     def run() -> None:
-        with get_session().stream("GET", url, headers=headers, timeout=limits.stall_s) as response:
+        with get_session().stream("GET", url, headers=headers, timeout=timeout) as response:
             hf_raise_for_status(response)
             _match_position(response, part)
             meter.set(part.size)

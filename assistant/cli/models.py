@@ -75,11 +75,15 @@ def list_models(settings: "Settings", installed: bool, kind: str | None) -> None
 
 @models.command()
 @click.argument("model", shell_complete=_ids)
+@click.option("--verify", is_flag=True, help="Read its files again and compare their hashes.")
 @click.pass_obj
-def show(settings: "Settings", model: str) -> None:
+def show(settings: "Settings", model: str, verify: bool) -> None:
     """Everything known of MODEL: an id, or the path of a GGUF file."""
     catalogue = open_catalogue(settings)
     entry = catalogue.find(model)
+    if verify:
+        with progress_bar(entry.id, settings) as draw:
+            catalogue.verify(entry, draw)
     facts = _describe_all(catalogue, [entry], settings)[0]
     facts["files"] = [
         {"name": f.name, "bytes": f.bytes, "sha256": f.sha256, "sources": list(f.sources)}

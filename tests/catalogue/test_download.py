@@ -20,6 +20,7 @@ from assistant.errors import DiskFull, DownloadError, HashMismatch
 from catalogue_fakes import (
     DATA,
     SHORT,
+    Served,
     Server,
     entry_of,
     hub_file,
@@ -278,6 +279,21 @@ def test_a_hub_that_did_not_answer_is_not_asked_twice(
         with pytest.raises(DownloadError, match="hub"):
             downloader.fetch(entry_of(file))
     assert time.perf_counter() - begun < 0.2
+
+
+def test_a_hub_may_send_the_file_from_elsewhere(server: Server, tmp_path: Path) -> None:
+    put_on_hub(server, hub_file(), DATA, "elsewhere")
+    server.elsewhere = f"{server.address}/files/moved"
+    server.files["/files/moved"] = Served(DATA)
+    assert fetch(tmp_path, entry_of(hub_file())) == DATA
+
+
+def test_a_hub_whose_files_cannot_be_reached_costs_seconds(server: Server, tmp_path: Path) -> None:
+    file = with_both(server)
+    served = put_on_hub(server, file, DATA, "elsewhere")
+    server.elsewhere = f"{refused_address()}/files/moved"
+    assert fetch(tmp_path, entry_of(file)) == DATA
+    assert len(served.ranges) == 1  # asked once, not again and again
 
 
 @pytest.mark.parametrize("behaviour", ["unavailable", "lies about its size"])

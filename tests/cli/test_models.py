@@ -135,6 +135,16 @@ def test_show_tells_what_a_file_says_of_itself(
     assert "gguf.quantisation" in out
 
 
+def test_a_file_with_other_bytes_is_found_out(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = install(tmp_path)
+    file.write_bytes(DATA[:-1] + b"?")
+    code, out, err = run(capsys, "show", "thing-1b", "--verify", "--quiet")
+    assert (code, out) == (3, "")
+    assert "models remove thing-1b" in err
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected", "words"),
     [
