@@ -11,15 +11,10 @@ from typing import Any, Final
 
 logger: Final = logging.getLogger(__name__)
 
-# ggml's levels; 5 continues the line before.
-_LOG_LEVELS: Final = {
-    1: logging.DEBUG,
-    2: logging.DEBUG,
-    3: logging.INFO,
-    4: logging.DEBUG,
-    5: logging.DEBUG,
-}
-_ERROR: Final = 3
+# ggml_log_level (ggml.h); what llama.cpp calls information is detail to us, and 5 goes on with the
+# line before.
+_LOG_LEVELS: Final = {3: logging.INFO, 4: logging.WARNING}
+_ERROR: Final = 4
 _complaints: deque[str] = deque(maxlen=32)
 _keep_alive: list[object] = []  # llama.cpp holds the address of the callback for good
 
