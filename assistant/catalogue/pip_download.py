@@ -21,6 +21,8 @@ _OPTIONS: Final = (
     *("--no-deps", "--only-binary", ":all:", "--require-hashes", "--ignore-requires-python"),
     *("--no-cache-dir", "--retries", "1", "--timeout", "15"),
 )
+# What urllib3 and the resolver say inside pip's warnings when there is no way to the index.
+_NO_CONNECTION: Final = ("NewConnectionError", "NameResolutionError", "ConnectTimeoutError")
 _MAX_REASON: Final = 200  # characters of pip's own words
 
 
@@ -114,6 +116,8 @@ class PipDownload:
             return SourceUnreachable(
                 "pip is not installed beside this program.", f"Run `{sys.executable} -m ensurepip`."
             )
+        if any(sign in words for sign in _NO_CONNECTION):
+            return SourceUnreachable("The package index cannot be reached.")
         lines = [line.strip() for line in words.splitlines() if line.strip()]
         errors = [line.removeprefix("ERROR: ") for line in lines if line.startswith("ERROR: ")]
         reason = (errors or lines or ["pip gave no reason"])[0][:_MAX_REASON]

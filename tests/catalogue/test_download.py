@@ -220,6 +220,15 @@ def test_an_unknown_package_is_named(server: Server, tmp_path: Path) -> None:
         fetch(tmp_path, entry_of(file))
 
 
+def test_an_index_that_is_not_there_is_called_so(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = index_file(server)
+    monkeypatch.setenv("PIP_INDEX_URL", refused_address())
+    with pytest.raises(DownloadError, match="index: The package index cannot be reached"):
+        fetch(tmp_path, entry_of(file))
+
+
 def test_a_python_without_pip_says_so(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
