@@ -4,10 +4,11 @@ Knows the protocols of `assistant.tui.session` and nothing of how screens draw.
 """
 
 import threading
-import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+
+from textual.pilot import Pilot
 
 from assistant.conversation.events import (
     Event,
@@ -17,19 +18,29 @@ from assistant.conversation.events import (
     Replied,
     TokenText,
 )
+from assistant.errors import ModelUnreadable
 from assistant.records import Conversation, Recall, RecalledMemory, Reply, Turn, Usage
+from assistant.tui.app import AssistantApp
+from assistant.tui.history import PromptHistory
 from assistant.tui.session import (
     Candidate,
     ChatMode,
     Conflict,
+    Download,
+    Facts,
     MemoryDetails,
     MemoryFilter,
     MemoryRow,
     ModelFacts,
+    ModelRow,
+    ModelShelf,
     PortraitLine,
     SearchHit,
     TurnText,
 )
+from assistant.tui.widgets.prompt import PromptInput
+from assistant.tui.widgets.transcript import Transcript
+from assistant.tui.widgets.turn import TurnView
 
 NOW = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
 
@@ -161,8 +172,8 @@ class FakeStore:
     def candidates(self) -> Sequence[Candidate]:
         return self.candidates_
 
-    def decide(self, candidate_id: int, answer: str, now: datetime, text: str = "") -> None:
-        self.calls.append(("decide", candidate_id, answer, text))
+    def decide(self, candidate_id: int, answer: str, now: datetime) -> None:
+        self.calls.append(("decide", candidate_id, answer))
         self.candidates_ = [c for c in self.candidates_ if c.id != candidate_id]
 
     def close(self) -> None:
@@ -270,9 +281,104 @@ def _pieces(text: str) -> list[str]:
     return [word if n == 0 else f" {word}" for n, word in enumerate(words)]
 
 
-def sleep_until(condition: Callable[[], bool], seconds: float = 5.0) -> bool:
-    """Wait in a thread that is not the app's."""
-    end = time.perf_counter() + seconds
-    while not condition() and time.perf_counter() < end:
-        time.sleep(0.01)
-    return condition()
+@dataclass
+class FakeShelf:
+    """Three models: one chosen, one installed, one to be had. A pull waits for `gate`."""
+
+    gate: threading.Event = field(default_factory=threading.Event)
+    calls: list[tuple[object, ...]] = field(default_factory=list)
+    models: list[ModelRow] = field(
+        default_factory=lambda: [
+            ModelRow(
+                "qwen2.5-coder-0.5b", "chat", 491_400_064, "Q4_K_M", True, True, "fits",
+                licence="Apache-2.0", measured_tps=41.2,
+            ),
+            ModelRow("smollm2-135m", "chat", 98_362_432, "Q4_1", True, False, "fits"),
+            ModelRow(
+                "qwen3-30b-a3b", "chat", 18_600_000_000, "Q4_K_M", False, False,
+                "through the window", predicted_tps=4.2, licence="Apache-2.0", note="large [/foo]",
+            ),
+        ]
+    )  # fmt: skip
+    _stop: threading.Event = field(default_factory=threading.Event)
+
+    def rows(self) -> Sequence[ModelRow]:
+        return list(self.models)
+
+    def choose(self, model_id: str) -> str:
+        self.calls.append(("choose", model_id))
+        self.models = [replace(row, chosen=row.id == model_id) for row in self.models]
+        return model_id
+
+    def add(self, path: str) -> str:
+        if not path.endswith(".gguf"):
+            raise ModelUnreadable(f"{path} is no GGUF file.")
+        self.calls.append(("add", path))
+        self.models.append(ModelRow("my-own", "chat", 1000, installed=True))
+        return "my-own"
+
+    def pull(self, model_id: str, on_progress: Callable[[Download], None]) -> bool:
+        self.calls.append(("pull", model_id))
+        self._stop.clear()
+        on_progress(Download(model_id, 6_000_000_000, 18_600_000_000, "downloading", 8e6, 1575.0))
+        while not self.gate.wait(0.01):
+            if self._stop.is_set():
+                return False
+        self.models = [
+            replace(row, installed=True) if row.id == model_id else row for row in self.models
+        ]
+        return True
+
+    def pause(self) -> None:
+        self._stop.set()
+
+    def found_files(self) -> Sequence[str]:
+        return ["/home/me/[@click=app.quit]model.gguf"]
+
+
+def make_app(
+    engine: FakeEngine,
+    history: PromptHistory | None = None,
+    *,
+    shelf: ModelShelf | None = None,
+    facts: Facts | None = None,
+    theme: str = "assistant-dark",
+) -> AssistantApp:
+    """The app over fakes, at NOW."""
+    return AssistantApp(
+        engine,
+        lambda: engine.store,
+        shelf=shelf,
+        history=history,
+        facts=facts,
+        theme=theme,
+        clock=lambda: NOW,
+    )
+
+
+async def wait_for(pilot: Pilot[int], condition: Callable[[], bool], seconds: float = 10.0) -> None:
+    """Let the app run until `condition` holds."""
+    for _ in range(int(seconds / 0.02)):
+        await pilot.pause(0.02)
+        if condition():
+            return
+    raise AssertionError("the condition never held")
+
+
+def is_idle(app: AssistantApp) -> bool:
+    return not app.backend.busy
+
+
+async def say(pilot: Pilot[int], app: AssistantApp, text: str) -> TurnView:
+    """Send a message and wait for its answer."""
+    app.screen.query_one(PromptInput).fill(text)
+    await pilot.press("enter")
+    await wait_for(pilot, lambda: is_idle(app))
+    view = app.screen.query_one(Transcript).last
+    assert view is not None
+    return view
+
+
+def drawn(app: AssistantApp) -> str:
+    """Every character on the screen, as a person would see it."""
+    return "\n".join(strip.text for strip in app.screen._compositor.render_strips())

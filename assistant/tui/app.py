@@ -4,7 +4,9 @@ The first frame is drawn before any model is looked at. Nothing here imports the
 model or the store; `assistant.tui.live` does, on the threads that use them.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
@@ -12,10 +14,13 @@ from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
+from assistant.errors import AssistantError
 from assistant.tui.commands import CommandProvider
 from assistant.tui.history import PromptHistory
-from assistant.tui.providers import ChatProvider, MemoryProvider, ThemeProvider
+from assistant.tui.power import on_battery
+from assistant.tui.providers import ChatProvider, MemoryProvider, ModelProvider, SettingProvider
 from assistant.tui.screens.chat import ChatScreen
+from assistant.tui.screens.first_run import FirstRunScreen
 from assistant.tui.screens.help import HelpScreen
 from assistant.tui.screens.memory import MemoryScreen
 from assistant.tui.screens.models import ModelsScreen
@@ -39,6 +44,8 @@ class RunSettings(Protocol):
     def paths(self) -> "Paths": ...
     @property
     def config(self) -> "Config": ...
+    @property
+    def flags(self) -> Mapping[str, object]: ...
 
 
 class AssistantApp(App[int]):
@@ -53,7 +60,13 @@ class AssistantApp(App[int]):
         "screens/dialogs.tcss",
     ]
     TITLE = "assistant"
-    COMMANDS = {CommandProvider, ChatProvider, MemoryProvider, ThemeProvider}  # noqa: RUF012
+    COMMANDS = {  # noqa: RUF012 - Textual's own type
+        CommandProvider,
+        ChatProvider,
+        MemoryProvider,
+        ModelProvider,
+        SettingProvider,
+    }
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("ctrl+q", "quit", "Quit", id="app.quit", priority=True),
         Binding("ctrl+p", "command_palette", "Palette", show=False, id="app.palette"),
@@ -90,9 +103,53 @@ class AssistantApp(App[int]):
 
     async def on_unmount(self) -> None:
         """Stop the model; what it wrote is recorded before the threads end."""
-        import asyncio
-
         await asyncio.to_thread(self.backend.close)
+
+    def on_mount(self) -> None:
+        if self.facts.first_run and self.shelf is not None:
+            self.run_worker(self._first_run(self.shelf))
+
+    async def _first_run(self, shelf: ModelShelf) -> None:
+        """The three steps, then whatever they ask for."""
+        rows, files = await asyncio.gather(
+            asyncio.to_thread(shelf.rows), asyncio.to_thread(shelf.found_files)
+        )
+        screen = FirstRunScreen(rows, files, self.facts.data_dir)
+        choices = await self.push_screen_wait(screen)
+        if choices.memory_mode:
+            self.set_memory_mode(choices.memory_mode)
+        model_id = choices.model_id
+        if choices.model_path:
+            try:
+                model_id = await asyncio.to_thread(shelf.add, choices.model_path)
+            except AssistantError as error:
+                self._chat.tell(str(error), error=True)
+        if not model_id:
+            return
+        if any(row.id == model_id and not row.installed for row in rows):
+            self.action_models(model_id)
+        else:
+            self.use_model(model_id)
+
+    def use_model(self, model_id: str) -> None:
+        """Choose a model that is here, and load it."""
+
+        async def use(shelf: ModelShelf) -> None:
+            try:
+                await asyncio.to_thread(shelf.choose, model_id)
+            except AssistantError as error:
+                self._chat.tell(str(error), error=True)
+            else:
+                self._chat.load_model()
+
+        if self.shelf is not None:
+            self.run_worker(use(self.shelf))
+
+    def set_memory_mode(self, mode: str) -> None:
+        """Save it and begin to act on it."""
+        self.facts.save_setting("memory.mode", mode)
+        self._chat.set_status(replace(self._chat.status, memory_mode=mode))
+        self._chat.load_model()
 
     # --- screens -------------------------------------------------------------------------------
 
@@ -105,7 +162,7 @@ class AssistantApp(App[int]):
     def show_why(self, turn: TurnText, conversation_id: int | None) -> None:
         self._push_once(WhyScreen(self.backend, turn, conversation_id))
 
-    def action_models(self) -> None:
+    def action_models(self, pull: str = "") -> None:
         if self.shelf is None:
             return
 
@@ -113,7 +170,7 @@ class AssistantApp(App[int]):
             if changed:
                 self._chat.load_model()
 
-        self._push_once(ModelsScreen(self.shelf), chosen)
+        self._push_once(ModelsScreen(self.shelf, pull), chosen)
 
     def action_search(self, words: str = "") -> None:
         async def open_hit(hit: SearchHit | None) -> None:
@@ -136,6 +193,7 @@ class AssistantApp(App[int]):
     def choose_theme(self, name: str) -> None:
         if name in self.available_themes:
             self.theme = name
+            self.facts.save_setting("chat.theme", name)
         else:
             known = ", ".join(CHOICES)
             self.notify(f"There is no theme {one_line(name)!r}. Try {known}.", markup=False)
@@ -143,24 +201,49 @@ class AssistantApp(App[int]):
 
 def run(settings: RunSettings) -> int:
     """Run the app on this terminal until the person quits. Returns the exit code."""
+    from assistant.config import load_config, save_setting
     from assistant.tui.keys import read_keymap
     from assistant.tui.live import LiveEngine
     from assistant.tui.live_models import LiveShelf
     from assistant.tui.live_store import open_live_store
 
     config, paths = settings.config, settings.paths
+
+    def read_config() -> "Config":
+        return load_config(paths.config_file, settings.flags)
+
+    def save(name: str, value: str) -> None:
+        paths.create()
+        save_setting(paths.config_file, name, value)
+
     app = AssistantApp(
-        LiveEngine(paths, config),
+        LiveEngine(paths, read_config),
         lambda: open_live_store(paths, config),
-        shelf=LiveShelf(paths, config),
+        shelf=LiveShelf(paths, read_config),
         history=PromptHistory(paths.prompt_history),
         facts=Facts(
             memory_mode=config.text("memory.mode"),
             data_dir=str(paths.data_dir),
             first_run=not paths.database.exists(),
-            prefill_while_typing=config.text("chat.prefill_while_typing") != "off",
             keys=read_keymap(config.words("chat.keys")),
+            may_prefill=lambda: may_prefill(config.text("chat.prefill_while_typing")),
+            network=network_state,
+            save_setting=save,
         ),
         theme=config.text("chat.theme"),
     )
     return app.run() or 0
+
+
+def may_prefill(setting: str) -> bool:
+    """`chat.prefill_while_typing`: auto reads ahead on mains power alone."""
+    return setting == "on" or (setting == "auto" and not on_battery())
+
+
+def network_state() -> str:
+    """What the header says in place of "offline", from the guard itself."""
+    from assistant.catalogue.network import guard_is_installed, open_reasons
+
+    if not guard_is_installed():
+        return "network not guarded"
+    return ", ".join(open_reasons())

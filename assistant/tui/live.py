@@ -24,9 +24,10 @@ N_JOBS = 20  # post-think jobs at most in one idle moment; the rest wait for the
 class LiveEngine:
     """`assistant.conversation.engine.Engine` as `session.Engine`."""
 
-    def __init__(self, paths: "Paths", config: "Config") -> None:
+    def __init__(self, paths: "Paths", read_config: "Callable[[], Config]") -> None:
         self._paths = paths
-        self._config = config
+        self._read_config = read_config
+        self._config = read_config()
         self._engine: ConversationEngine | None = None
         self._worker: PostThinkWorker | None = None
         self._idling = False
@@ -37,6 +38,7 @@ class LiveEngine:
 
         on_phase(Phase("loading model"))
         conversation_id, mode = self._close()
+        self._config = self._read_config()
         now = datetime.now(UTC)
         engine = open_assistant(self._paths, self._config, now=now, on_phase=on_phase)
         self._engine = engine

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 class LiveShelf:
     """Each call reads the disk anew: another process may have added a model."""
 
-    def __init__(self, paths: "Paths", config: "Config") -> None:
+    def __init__(self, paths: "Paths", read_config: "Callable[[], Config]") -> None:
         self._paths = paths
-        self._config = config
+        self._read_config = read_config
         self._stop = threading.Event()
 
     @property
@@ -35,7 +35,7 @@ class LiveShelf:
 
         catalogue = self._catalogue
         try:
-            chosen = catalogue.chosen(self._config.text("model")).id
+            chosen = catalogue.chosen(self._read_config().text("model")).id
         except AssistantError:
             chosen = ""
         recommended = catalogue.recommended().id

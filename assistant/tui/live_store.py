@@ -112,7 +112,7 @@ class LiveStore:
             for thought in self._memory.thoughts(waiting=True)
         ]
 
-    def decide(self, candidate_id: int, answer: str, now: datetime, text: str = "") -> None:
+    def decide(self, candidate_id: int, answer: str, now: datetime) -> None:
         if answer == "yes":
             self._memory.confirm_thought(candidate_id, now)
         else:

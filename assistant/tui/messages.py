@@ -33,6 +33,10 @@ class EngineFree(Message):
     """The engine's thread has nothing left to do: the person's next message starts at once."""
 
 
+class BackgroundDone(Message):
+    """Work that nobody waited for is done: there may be something new to show."""
+
+
 class BackgroundFailed(Message):
     """Work that nobody waits for failed. It is named once, quietly."""
 

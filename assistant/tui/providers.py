@@ -1,10 +1,13 @@
-"""What the command palette finds besides the commands: chats, memories and colours.
+"""What the command palette finds besides the commands: chats, memories, models and settings.
 
 Foreign titles and texts travel as `Text`: the palette reads a `str`, and its highlighter every
 candidate, as markup.
 """
 
-from typing import TYPE_CHECKING, cast
+import asyncio
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Final, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
@@ -15,7 +18,8 @@ from assistant.tui.themes import CHOICES
 if TYPE_CHECKING:
     from assistant.tui.app import AssistantApp
 
-N_HITS = 12
+N_HITS: Final = 12  # memories shown at most: the palette is no table
+MEMORY_MODES: Final = ("auto", "ask", "off")
 
 
 class _AppProvider(Provider):
@@ -37,7 +41,7 @@ class ChatProvider(_AppProvider):
                 yield Hit(
                     score,
                     cell(f"Open chat: {title}"),
-                    lambda id_=conversation.id: app.open_chat(id_),
+                    partial(app.open_chat, conversation.id),
                     text=title,
                     help=day(conversation.last_used),
                 )
@@ -56,28 +60,42 @@ class MemoryProvider(_AppProvider):
             yield Hit(
                 0.3,
                 cell(f"Memory: {text}"),
-                lambda words=query: app.action_memory(words),
+                partial(app.action_memory, query),
                 text=text,
                 help=day(row.created),
             )
 
 
-class ThemeProvider(_AppProvider):
-    """Light, dark, or the terminal's own colours."""
+class ModelProvider(_AppProvider):
+    """Answer with another model that is here."""
+
+    async def search(self, query: str) -> Hits:
+        app, matcher = self.assistant_app, self.matcher(query)
+        if app.shelf is None:
+            return
+        for row in await asyncio.to_thread(app.shelf.rows):
+            score = matcher.match(f"Use model {row.id}") if row.installed else 0
+            if score > 0:
+                title = f"Use model: {one_line(row.id)}"
+                yield Hit(score, cell(title), partial(app.use_model, row.id), text=title)
+
+
+class SettingProvider(_AppProvider):
+    """What memory does, and the colours: light, dark, or the terminal's own."""
+
+    def _settings(self) -> list[tuple[str, Callable[[], None]]]:
+        app = self.assistant_app
+        modes = [(f"Memory: {mode}", partial(app.set_memory_mode, mode)) for mode in MEMORY_MODES]
+        colours = [(f"Colours: {name}", partial(app.choose_theme, name)) for name in CHOICES]
+        return [*modes, *colours]
 
     async def discover(self) -> Hits:
-        for name in CHOICES:
-            yield DiscoveryHit(
-                f"Colours: {name}", lambda name=name: self.assistant_app.choose_theme(name)
-            )
+        for title, change in self._settings():
+            yield DiscoveryHit(title, change)
 
     async def search(self, query: str) -> Hits:
         matcher = self.matcher(query)
-        for name in CHOICES:
-            score = matcher.match(f"Colours theme {name}")
+        for title, change in self._settings():
+            score = matcher.match(f"{title} setting theme")
             if score > 0:
-                yield Hit(
-                    score,
-                    f"Colours: {name}",
-                    lambda name=name: self.assistant_app.choose_theme(name),
-                )
+                yield Hit(score, title, change)

@@ -251,8 +251,8 @@ class Store(Protocol):
     def candidates(self) -> Sequence[Candidate]:
         """Thoughts that wait for a yes."""
 
-    def decide(self, candidate_id: int, answer: str, now: datetime, text: str = "") -> None:
-        """`answer` is "yes", "no" or "never"; `text` replaces the candidate's where given."""
+    def decide(self, candidate_id: int, answer: str, now: datetime) -> None:
+        """`answer` is "yes", "no" or "never": nothing of this topic again."""
 
     def close(self) -> None:
         """Close the file."""
@@ -286,8 +286,10 @@ class Facts:
     memory_mode: str = "auto"
     data_dir: str = ""
     first_run: bool = False
-    prefill_while_typing: bool = False
     keys: Mapping[str, str] = field(default_factory=dict)
+    may_prefill: Callable[[], bool] = lambda: False
+    network: Callable[[], str] = lambda: ""  # empty while nothing leaves the machine
+    save_setting: Callable[[str, str], None] = lambda name, value: None
 
 
 def pair_turns(messages: Sequence[Message]) -> list[TurnText]:

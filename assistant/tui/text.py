@@ -63,5 +63,7 @@ def day(then: datetime) -> str:
 
 def count(n: int, noun: str) -> str:
     """ "1 memory", "3 memories", "2 chats"."""
-    plural = f"{noun[:-1]}ies" if noun.endswith("y") else f"{noun}s"
+    plural = (
+        f"{noun[:-1]}ies" if noun.endswith("y") else noun + ("es" if noun.endswith("s") else "s")
+    )
     return f"{n} {noun if n == 1 else plural}"

@@ -19,6 +19,7 @@ from textual.message import Message
 from assistant.conversation.events import Event, TokenText
 from assistant.errors import AssistantError
 from assistant.tui.messages import (
+    BackgroundDone,
     BackgroundFailed,
     EngineFree,
     EventsWaiting,
@@ -203,7 +204,8 @@ class Backend:
         self._engine.stop()
 
     def when_idle(self, work: Callable[[Engine], None]) -> None:
-        """Run `work` now that nothing else runs; it makes way for the next job."""
+        """Run `work` once nothing else runs; it makes way for whatever comes next."""
+        self._make_way()
         ticket = self._ticket
 
         def job() -> None:
@@ -220,6 +222,7 @@ class Backend:
             finally:
                 with self._lock:
                     self._in_background = False
+                self._main.post(BackgroundDone())
 
         self._engine_thread.submit(job)
 

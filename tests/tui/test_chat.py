@@ -2,14 +2,11 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from textual.pilot import Pilot
 
 from assistant.errors import ModelMissing
-from assistant.tui.app import AssistantApp
 from assistant.tui.history import PromptHistory
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.session import TurnText
@@ -19,33 +16,7 @@ from assistant.tui.widgets.phase import PhaseLine
 from assistant.tui.widgets.prompt import PromptInput
 from assistant.tui.widgets.transcript import Transcript
 from assistant.tui.widgets.turn import TurnView
-from tui_fakes import NOW, FakeEngine, FakeStore
-
-
-def make_app(engine: FakeEngine, history: PromptHistory | None = None) -> AssistantApp:
-    return AssistantApp(engine, lambda: engine.store, history=history, clock=lambda: NOW)
-
-
-async def wait_for(pilot: Pilot[int], condition: Callable[[], bool], seconds: float = 5.0) -> None:
-    """Let the app run until `condition` holds."""
-    for _ in range(int(seconds / 0.02)):
-        await pilot.pause(0.02)
-        if condition():
-            return
-    raise AssertionError("the condition never held")
-
-
-def is_idle(app: AssistantApp) -> bool:
-    return not app.backend.busy
-
-
-async def say(pilot: Pilot[int], app: AssistantApp, text: str) -> TurnView:
-    app.screen.query_one(PromptInput).fill(text)
-    await pilot.press("enter")
-    await wait_for(pilot, lambda: is_idle(app))
-    view = app.screen.query_one(Transcript).last
-    assert view is not None
-    return view
+from tui_fakes import NOW, FakeEngine, FakeStore, is_idle, make_app, say, wait_for
 
 
 def shown(view: TurnView, selector: str) -> str:

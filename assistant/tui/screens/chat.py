@@ -24,17 +24,20 @@ from assistant.conversation.events import (
 )
 from assistant.tui import commands
 from assistant.tui.messages import (
+    BackgroundDone,
     BackgroundFailed,
     EngineFree,
     EventsWaiting,
     JobFailed,
     ModelLoaded,
 )
+from assistant.tui.screens.consent_flow import ConsentFlow
 from assistant.tui.screens.finder import Finder
 from assistant.tui.screens.store_screen import StoreScreen
 from assistant.tui.screens.turn_actions import TurnActions
 from assistant.tui.session import ChatMode, TurnText
 from assistant.tui.text import plain
+from assistant.tui.widgets.consent import ConsentChip
 from assistant.tui.widgets.conversations import ConversationList
 from assistant.tui.widgets.find import FindBar
 from assistant.tui.widgets.header import Status, StatusHeader
@@ -69,6 +72,7 @@ class ChatScreen(StoreScreen[None]):
         Binding("ctrl+r", "act('regenerate')", "Again", show=False, id="chat.again", priority=True),
         Binding("ctrl+e", "act('edit')", "Edit", show=False, id="chat.edit", priority=True),
         Binding("ctrl+w", "act('why')", "Why", show=False, id="chat.why", priority=True),
+        Binding("ctrl+y", "consent", "Answer", show=False, id="chat.consent", priority=True),
         Binding("ctrl+end", "to_end", "Newest", show=False, id="chat.end", priority=True),
     ]
 
@@ -80,6 +84,7 @@ class ChatScreen(StoreScreen[None]):
         self._status = status
         self._actions = TurnActions(self)
         self._finder = Finder(self)
+        self._consent = ConsentFlow(self)
         self._told_background = False
         self._listener = Listener(self.post_message)
 
@@ -97,6 +102,7 @@ class ChatScreen(StoreScreen[None]):
                 yield FindBar()
                 yield Static(id="welcome")
                 yield Transcript()
+                yield ConsentChip()
                 yield PhaseLine()
                 yield PromptInput(self.assistant_app.history)
         yield Footer(show_command_palette=False)
@@ -108,6 +114,9 @@ class ChatScreen(StoreScreen[None]):
         self.backend.report_to(self._listener)
         self.load_model()
         self.refresh_list()
+
+    def on_screen_resume(self) -> None:
+        self.set_status(replace(self._status, network=self.assistant_app.facts.network()))
 
     def load_model(self) -> None:
         """Load the chosen model, the first time and whenever another was chosen."""
@@ -209,7 +218,12 @@ class ChatScreen(StoreScreen[None]):
             await view.finish(replace(view.turn, reply=view.reply, partial=bool(view.reply)))
             view.add_notice(str(event.error), error=True)
         else:
+            self.set_hint(str(event.error))
             self.tell(str(event.error), error=True)
+
+    @on(BackgroundDone)
+    async def background_done(self) -> None:
+        await self._consent.ask_next()
 
     @on(BackgroundFailed)
     def background_failed(self, event: BackgroundFailed) -> None:
@@ -277,7 +291,7 @@ class ChatScreen(StoreScreen[None]):
             self.set_hint(
                 f"/{fitting[0].name} {fitting[0].argument}".rstrip() + f": {fitting[0].meaning}"
                 if len(fitting) == 1
-                else "  ".join(f"/{command.name}" for command in fitting)
+                else " · ".join(f"/{command.name}" for command in fitting)
             )
         elif self.replaces is None:
             self.set_hint("")
@@ -292,8 +306,9 @@ class ChatScreen(StoreScreen[None]):
     @on(PromptInput.Paused)
     def paused(self, event: PromptInput.Paused) -> None:
         """Read the prompt ahead while the person thinks."""
-        wanted = self.assistant_app.facts.prefill_while_typing
-        if wanted and not self.backend.busy and not event.text.startswith("/"):
+        if self.backend.busy or self._status.model is None or event.text.startswith("/"):
+            return
+        if self.assistant_app.facts.may_prefill():
             now = self.backend.clock()
             self.backend.when_idle(lambda engine: engine.prefill(event.text, now))
 
@@ -396,6 +411,13 @@ class ChatScreen(StoreScreen[None]):
             self.query_one(ConversationList).show(
                 conversations, self.backend.clock(), self.conversation_id
             )
+
+    def action_consent(self) -> None:
+        self._consent.focus()
+
+    @on(ConsentChip.Answered)
+    async def consent_answered(self, event: ConsentChip.Answered) -> None:
+        await self._consent.answered(event.candidate, event.answer)
 
     # --- finding -------------------------------------------------------------------------------
 

@@ -76,6 +76,22 @@ class MemoryScreen(StoreScreen[None]):
         table.focus()
         self.load_rows()
 
+    def on_resize(self) -> None:
+        """The text takes what the other columns leave."""
+        self.call_after_refresh(self._fit_text)
+
+    def _fit_text(self) -> None:
+        table = self.table
+        others = sum(
+            column.get_render_width(table)
+            for column in table.columns.values()
+            if column.key.value != "text"
+        )
+        text = next(c for c in table.columns.values() if c.key.value == "text")
+        text.auto_width = False
+        text.width = max(12, table.size.width - others - 2 * table.cell_padding - 1)
+        table.refresh(layout=True)
+
     @property
     def table(self) -> DataTable[object]:
         return self.query_one("#memory-table", DataTable)

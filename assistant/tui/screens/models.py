@@ -40,9 +40,10 @@ class ModelsScreen(Screen[bool]):
         Binding("a", "add", "Add a file", id="models.add"),
     ]
 
-    def __init__(self, shelf: ModelShelf) -> None:
+    def __init__(self, shelf: ModelShelf, pull: str = "") -> None:
         super().__init__()
         self._shelf = shelf
+        self._wanted = pull  # asked for by whoever opened the screen
         self._rows: list[ModelRow] = []
         self._pulling = ""
         self._paused = ""
@@ -93,7 +94,13 @@ class ModelsScreen(Screen[bool]):
                 cell(_speed(row)),
                 key=row.id,
             )
-        table.move_cursor(row=min(at, len(self._rows) - 1))
+        ids = [row.id for row in self._rows]
+        wanted, self._wanted = self._wanted, ""
+        if wanted in ids:
+            table.move_cursor(row=ids.index(wanted))
+            self.action_pull()
+        else:
+            table.move_cursor(row=min(at, len(self._rows) - 1))
 
     async def _try(self, job: Callable[[], T]) -> T | None:
         """`job` on a thread; an error is named and gives None."""

@@ -1,0 +1,167 @@
+"""The TUI's pure parts: filters, history, mailbox, threads, keys, imports."""
+
+import subprocess
+import sys
+import threading
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from assistant.conversation.events import Event, Phase, TokenText
+from assistant.errors import SettingError
+from assistant.records import Message
+from assistant.tui.history import PromptHistory
+from assistant.tui.keys import read_keymap
+from assistant.tui.memory_filter import parse_filter
+from assistant.tui.memory_text import spark
+from assistant.tui.power import on_battery
+from assistant.tui.screens.models import progress_text, size_text
+from assistant.tui.session import Download, pair_turns
+from assistant.tui.text import ago, clean, count, one_line
+from assistant.tui.worker import JobThread, Mailbox, join_texts
+
+NOW = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
+HEAVY = (
+    "llama_cpp", "onnxruntime", "sqlite_utils", "sqlite3", "huggingface_hub", "tokenizers", "hnswlib",
+    "jinja2",
+)  # fmt: skip
+
+
+def test_importing_the_app_loads_no_library_of_the_model_or_the_store() -> None:
+    code = (
+        f"import sys, assistant.tui.app\nprint([name for name in {HEAVY!r} if name in sys.modules])"
+    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "[]"
+
+
+def test_a_filter_is_read_with_kinds_dates_phrases_and_words() -> None:
+    wanted, problem = parse_filter(
+        'kind:thought before:2026-01 "fresh cilantro" anna by:me pinned:'
+    )
+    assert problem == ""
+    assert wanted.kinds == ("thought",)
+    assert wanted.before == datetime(2026, 1, 1, tzinfo=UTC)
+    assert (wanted.phrases, wanted.words) == (("fresh cilantro",), ("anna",))
+    assert (wanted.roles, wanted.pinned) == (("user",), True)
+
+
+@given(st.text(max_size=60))
+def test_no_filter_text_raises(text: str) -> None:
+    parse_filter(text)
+
+
+@given(st.text(max_size=200))
+def test_cleaned_text_holds_nothing_a_terminal_acts_on(text: str) -> None:
+    kept = clean(text)
+    assert not any(ord(char) < 32 and char not in "\n\t" for char in kept)
+    assert not any(0x7F <= ord(char) <= 0x9F for char in kept)
+    assert clean(kept) == kept
+    assert "\n" not in one_line(text)
+
+
+def test_an_escape_sequence_loses_its_escape_and_right_to_left_text_keeps_its_marks() -> None:
+    assert clean("\x1b]52;c;aGk=\x07hi\r\nyou\x9b31m") == "]52;c;aGk=hi\nyou31m"
+    assert clean("שלום\u200f!\u202eevil") == "שלום\u200f!evil"
+
+
+def test_dates_read_as_a_person_says_them() -> None:
+    assert [ago(NOW - timedelta(minutes=m), NOW) for m in (0, 5, 130, 60 * 24)] == [
+        "now", "5 min", "2 h", "yesterday",
+    ]  # fmt: skip
+    assert ago(NOW - timedelta(days=20), NOW) == "22 Feb"
+    assert ago(NOW - timedelta(days=400), NOW) == "7 Feb 2025"
+    assert [count(1, "memory"), count(2, "memory"), count(2, "near-miss")] == [
+        "1 memory", "2 memories", "2 near-misses",
+    ]  # fmt: skip
+
+
+def test_history_keeps_what_was_sent_and_gives_the_draft_back(tmp_path: Path) -> None:
+    history = PromptHistory(tmp_path / "h")
+    for prompt in ("one", "two", "two"):
+        history.add(prompt)
+    assert [history.step(-1, "draft"), history.step(-1, ""), history.step(-1, "")] == [
+        "two", "one", None,
+    ]  # fmt: skip
+    assert [history.step(1, ""), history.step(1, "")] == ["two", "draft"]
+    history.remove(["two"])
+    assert PromptHistory(tmp_path / "h").step(-1, "") == "one"
+
+
+def test_a_history_that_cannot_be_read_or_written_costs_nothing_else(tmp_path: Path) -> None:
+    (tmp_path / "h").write_bytes(b"\xff\xfe not json\n")
+    history = PromptHistory(tmp_path / "h")
+    assert history.step(-1, "") is None
+    nowhere = PromptHistory(tmp_path / "missing" / "h")
+    nowhere.add("one")
+    assert nowhere.step(-1, "") == "one"
+
+
+def test_texts_in_a_row_are_joined_and_the_order_of_events_is_kept() -> None:
+    events: list[Event] = [TokenText("a"), TokenText("b"), Phase("writing"), TokenText("c")]
+    assert join_texts(events) == [TokenText("ab"), Phase("writing"), TokenText("c")]
+
+
+def test_a_mailbox_wakes_its_reader_once_for_each_burst_and_loses_nothing() -> None:
+    box, woken, read = Mailbox(), threading.Semaphore(0), []
+
+    def write() -> None:
+        for number in range(2000):
+            if box.put(TokenText(f"{number} ")):
+                woken.release()
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    while writer.is_alive() or woken.acquire(blocking=False):
+        while events := box.take():
+            read += events
+    while events := box.take():
+        read += events
+    writer.join()
+    text = "".join(event.text for event in read if isinstance(event, TokenText))
+    assert text == "".join(f"{number} " for number in range(2000))
+
+
+def test_a_job_thread_carries_results_and_errors_and_outlives_both() -> None:
+    thread = JobThread("test")
+    assert thread.submit(lambda: 7).result(5) == 7
+    with pytest.raises(ZeroDivisionError):
+        thread.submit(lambda: 1 / 0).result(5)
+    assert thread.submit(lambda: 8).result(5) == 8
+    assert thread.close()
+
+
+def test_messages_pair_into_turns_also_where_a_reply_is_missing() -> None:
+    def message(number: int, turn: int, role: str, partial: bool = False) -> Message:
+        return Message(number, 1, turn, role, f"{role} {turn}", "", NOW, partial=partial)  # type: ignore[arg-type]
+
+    turns = pair_turns(
+        [message(1, 5, "user"), message(2, 5, "assistant", True), message(3, 6, "user")]
+    )
+    assert [(turn.number, turn.prompt, turn.reply, turn.partial) for turn in turns] == [
+        (1, "user 5", "assistant 5", True),
+        (2, "user 6", "", False),
+    ]
+
+
+def test_own_keys_are_read_and_unknown_ones_named() -> None:
+    assert read_keymap(["prompt.send=ctrl+s|f5"]) == {"prompt.send": "ctrl+s,f5"}
+    with pytest.raises(SettingError, match="names no key"):
+        read_keymap(["prompt.fly=ctrl+s"])
+
+
+def test_a_draining_battery_is_seen(tmp_path: Path) -> None:
+    assert not on_battery(tmp_path)
+    (tmp_path / "BAT0").mkdir()
+    (tmp_path / "BAT0" / "status").write_text("Discharging\n")
+    assert on_battery(tmp_path)
+    assert not on_battery(tmp_path / "nowhere")
+
+
+def test_numbers_are_drawn_as_people_read_them() -> None:
+    assert spark([0.0, 0.5, 1.0, 7.0]) == "▁▅██"
+    assert [size_text(n) for n in (999, 491_400_064, 1_117_320_768)] == ["1 kB", "491 MB", "1.1 GB"]
+    assert progress_text(Download("m", 50_000_000, 0)) == "downloading 50 MB"

@@ -1,0 +1,161 @@
+"""The Memory, Models and First-run screens, over fakes."""
+
+from datetime import timedelta
+
+from assistant.tui.screens.chat import ChatScreen
+from assistant.tui.screens.first_run import FirstRunScreen
+from assistant.tui.screens.memory import MemoryScreen
+from assistant.tui.screens.models import ModelsScreen
+from assistant.tui.session import Conflict, Facts, MemoryDetails, MemoryRow, Neighbour
+from tui_fakes import NOW, FakeEngine, FakeShelf, FakeStore, drawn, is_idle, make_app, wait_for
+
+
+def make_store() -> FakeStore:
+    rows = [
+        MemoryRow(
+            number,
+            "thought" if number % 2 else "message",
+            f"Memory {number} about [/foo] cilantro",
+            "user",
+            NOW - timedelta(days=number),
+            retention=1 / number,
+        )
+        for number in range(1, 9)
+    ]
+    details = MemoryDetails(
+        "I avoid cilantro.",
+        [(NOW, "inserted by rules 1")],
+        [Neighbour(3, "Anna [/b] walks", NOW, "similar", [Neighbour(4, "A dog", NOW, "refines")])],
+        [1.0, 0.5, 0.0],
+    )
+    return FakeStore(rows=rows, details_=details, conflicts_=[Conflict(rows[3], rows[1])])
+
+
+async def test_memories_are_filtered_forgotten_and_brought_back() -> None:
+    store = make_store()
+    app = make_app(FakeEngine(store))
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("f3")
+        await wait_for(pilot, lambda: "Memory · 8 memories" in drawn(app))
+        assert "Memory 2 about [/foo] cilantro" in drawn(app)
+        await pilot.press("slash", *"kind:thought")
+        await wait_for(pilot, lambda: "Memory · 4 memories" in drawn(app))
+        await pilot.press("enter", "f")
+        await wait_for(pilot, lambda: store.forgotten == [1])
+        await pilot.press("u")
+        await wait_for(pilot, lambda: store.forgotten == [])
+        await pilot.press("space", "space", "f")
+        await wait_for(pilot, lambda: store.forgotten == [1, 3])
+
+
+async def test_a_bad_filter_is_named_in_the_title() -> None:
+    app = make_app(FakeEngine(make_store()))
+    async with app.run_test() as pilot:
+        await pilot.press("f3")
+        await pilot.press("slash", *"kind:dog")
+        await wait_for(pilot, lambda: "kind: is one of message" in drawn(app))
+
+
+async def test_erasing_asks_first_and_shows_a_receipt() -> None:
+    store = make_store()
+    app = make_app(FakeEngine(store))
+    async with app.run_test() as pilot:
+        await pilot.press("f3")
+        await wait_for(pilot, lambda: "8 memories" in drawn(app))
+        await pilot.press("x", "n")
+        assert store.calls == []
+        await pilot.press("x")
+        await wait_for(pilot, lambda: "Erase 1 memory for good?" in drawn(app))
+        await pilot.press("y")
+        await wait_for(pilot, lambda: "2 backups" in drawn(app))
+        assert store.calls == [("erase", (1,))]
+
+
+async def test_details_neighbours_conflicts_and_the_portrait_stand_beside_the_table() -> None:
+    store = make_store()
+    engine = FakeEngine(store)
+    app = make_app(engine)
+    async with app.run_test(size=(140, 40)) as pilot:
+        await pilot.press("f3")
+        await wait_for(pilot, lambda: "8 memories" in drawn(app))
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: "└ refines" in drawn(app))
+        assert "█▅▁" in drawn(app)
+        assert "Anna [/b] walks" in drawn(app)
+        await pilot.press("o")
+        await wait_for(pilot, lambda: "Lives by the sea." in drawn(app))
+        await pilot.press("c")
+        await wait_for(pilot, lambda: "keep newer" in drawn(app))
+        await pilot.press("n")
+        await wait_for(pilot, lambda: ("settle", "newer") in store.calls)
+        await wait_for(pilot, lambda: "Nothing contradicts" in drawn(app))
+        await pilot.press("escape", "p")
+        await wait_for(pilot, lambda: ("pin", (1,), True) in store.calls)
+        await pilot.press("space", "space", "m")
+        await wait_for(pilot, lambda: any(call[0] == "merge" for call in store.calls))
+        await pilot.press("e")
+        await wait_for(pilot, lambda: "What should be remembered?" in drawn(app))
+        await pilot.press("!", "ctrl+s")
+        await wait_for(pilot, lambda: any(call[0] == "edit" for call in engine.calls))
+        await pilot.press("escape", "escape")
+        await wait_for(pilot, lambda: not isinstance(app.screen, MemoryScreen))
+
+
+async def test_a_model_is_chosen_downloaded_paused_and_added() -> None:
+    shelf, engine = FakeShelf(), FakeEngine(FakeStore())
+    app = make_app(engine, shelf=shelf)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await wait_for(pilot, lambda: is_idle(app))
+        await pilot.press("f4")
+        await wait_for(pilot, lambda: isinstance(app.screen, ModelsScreen))
+        await wait_for(pilot, lambda: "through the window" in drawn(app))
+        await pilot.press("down", "down", "d")
+        await wait_for(pilot, lambda: "Download qwen3-30b-a3b, 18.6 GB?" in drawn(app))
+        await pilot.press("y")
+        await wait_for(pilot, lambda: "6.0 GB of 18.6 GB · 8 MB/s · 26 min left" in drawn(app))
+        await pilot.press("p")
+        await wait_for(pilot, lambda: "paused. p goes on." in drawn(app))
+        shelf.gate.set()
+        await pilot.press("p")
+        await wait_for(pilot, lambda: "qwen3-30b-a3b is here." in drawn(app))
+        await pilot.press("up", "enter")
+        await wait_for(pilot, lambda: ("choose", "smollm2-135m") in shelf.calls)
+        await pilot.press("a", *"my.gguf", "enter")
+        await wait_for(pilot, lambda: ("add", "my.gguf") in shelf.calls)
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen) and is_idle(app))
+
+
+async def test_the_first_run_takes_three_steps_and_each_can_be_skipped() -> None:
+    shelf, saved = FakeShelf(), []
+    facts = Facts(
+        data_dir="/home/me/.local/share/assistant",
+        first_run=True,
+        save_setting=lambda name, value: saved.append((name, value)),
+    )
+    app = make_app(FakeEngine(FakeStore()), shelf=shelf, facts=facts)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for(pilot, lambda: isinstance(app.screen, FirstRunScreen))
+        assert "1 of 3" in drawn(app)
+        assert "[@click=app.quit]model.gguf" in drawn(app)
+        await pilot.press("s")
+        assert "2 of 3" in drawn(app)
+        await pilot.press("down", "enter")
+        assert "/home/me/.local/share/assistant" in drawn(app)
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen))
+        assert saved == [("memory.mode", "ask")]
+        await wait_for(pilot, lambda: "memory ask" in drawn(app))
+        assert shelf.calls == []
+
+
+async def test_a_model_chosen_in_the_first_run_is_downloaded_after_a_yes() -> None:
+    shelf = FakeShelf()
+    shelf.gate.set()
+    app = make_app(FakeEngine(FakeStore()), shelf=shelf, facts=Facts(first_run=True))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for(pilot, lambda: isinstance(app.screen, FirstRunScreen))
+        await pilot.press("down", "down", "enter", "s", "escape")
+        await wait_for(pilot, lambda: "Download qwen3-30b-a3b" in drawn(app))
+        await pilot.press("y")
+        await wait_for(pilot, lambda: "qwen3-30b-a3b is here." in drawn(app))

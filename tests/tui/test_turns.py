@@ -1,0 +1,304 @@
+"""Keys on a turn, slash commands, finding, branches, modes: over the fake engine."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from assistant.tui.commands import COMMANDS, find_command, is_command
+from assistant.tui.screens.chat import ChatScreen
+from assistant.tui.screens.compare import CompareScreen
+from assistant.tui.screens.help import HelpScreen
+from assistant.tui.screens.memory import MemoryScreen
+from assistant.tui.screens.search import SearchScreen
+from assistant.tui.screens.why import WhyScreen
+from assistant.tui.session import Candidate, Facts, TurnText
+from assistant.tui.widgets.consent import ConsentChip
+from assistant.tui.widgets.find import FindBar
+from assistant.tui.widgets.memory_card import MemoryCard
+from assistant.tui.widgets.prompt import PromptInput
+from assistant.tui.widgets.transcript import N_MOST, N_MOUNTED, Transcript
+from assistant.tui.widgets.turn import TurnView
+from tui_fakes import ANNA, NOW, FakeEngine, FakeStore, drawn, is_idle, make_app, say, wait_for
+
+CODE = "Here:\n\n```python\nprint('one')\n```\n\n```\ntwo\n```"
+
+
+async def test_an_answer_and_its_code_are_copied() -> None:
+    app = make_app(FakeEngine(FakeStore(), reply=CODE))
+    async with app.run_test() as pilot:
+        await say(pilot, app, "code please")
+        await pilot.press("escape", "c")
+        await wait_for(pilot, lambda: app.clipboard == CODE)
+        await pilot.press("b")
+        await wait_for(pilot, lambda: app.clipboard == "two")
+
+
+async def test_regenerating_replaces_the_answer_and_asks_the_engine_for_another_branch() -> None:
+    engine = FakeEngine(FakeStore())
+    app = make_app(engine)
+    async with app.run_test() as pilot:
+        first = await say(pilot, app, "question")
+        turn_id = first.turn.turn_id
+        await pilot.press("ctrl+r")
+        await wait_for(pilot, lambda: ("regenerate", turn_id) in engine.calls and is_idle(app))
+        transcript = app.screen.query_one(Transcript)
+        assert [turn.prompt for turn in transcript.turns] == ["question"]
+
+
+async def test_editing_the_last_message_sends_it_as_another_branch_and_escape_leaves_it() -> None:
+    engine = FakeEngine(FakeStore())
+    app = make_app(engine)
+    async with app.run_test() as pilot:
+        view = await say(pilot, app, "What is the dog?")
+        await pilot.press("ctrl+e")
+        screen = app.screen
+        assert isinstance(screen, ChatScreen)
+        await wait_for(pilot, lambda: screen.prompt.text == "What is the dog?")
+        assert screen.replaces == view.turn.turn_id
+        await pilot.press("escape")
+        assert (screen.replaces, screen.prompt.text) == (None, "")
+        await pilot.press("escape", "e")
+        await wait_for(pilot, lambda: screen.replaces is not None)
+        await pilot.press("!", "enter")
+        await wait_for(pilot, lambda: len(engine.asked) == 2 and is_idle(app))
+        assert engine.asked[-1] == "What is the dog?!"
+        assert [turn.prompt for turn in screen.transcript.turns] == ["What is the dog?!"]
+
+
+async def test_branches_are_shown_and_walked() -> None:
+    store = FakeStore(branches_=[90, 100])
+    engine = FakeEngine(store)
+    app = make_app(engine)
+    async with app.run_test() as pilot:
+        view = await say(pilot, app, "question")
+        await wait_for(pilot, lambda: view.branch == "2/2")
+        await pilot.press("escape", "right_square_bracket")
+        await pilot.press("left_square_bracket")
+        await wait_for(pilot, lambda: ("choose", 90) in engine.calls)
+
+
+async def test_why_shows_what_was_given_to_the_model_and_never_says_caused() -> None:
+    engine = FakeEngine(FakeStore())
+    app = make_app(engine)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await say(pilot, app, "What is the name of Anna's dog?")
+        await pilot.press("escape", "w")
+        await wait_for(pilot, lambda: isinstance(app.screen, WhyScreen))
+        cards = list(app.screen.query(MemoryCard))
+        await wait_for(pilot, lambda: cards[0].quoted is True)
+        page = drawn(app)
+        assert "Given to the model: 2 memories" in page
+        assert "Not given: 1 near-miss" in page
+        assert "weak" in page
+        assert "caused" not in page
+        await pilot.press("f")
+        await wait_for(pilot, lambda: engine.store.forgotten == [1])
+        await pilot.press("u")
+        await wait_for(pilot, lambda: engine.store.forgotten == [])
+        await pilot.press("down", "p", "x")
+        await wait_for(pilot, lambda: ("exclude", 2, 1) in engine.store.calls)
+        assert ("pin", (2,), True) in engine.store.calls
+        await pilot.press("t")
+        await wait_for(pilot, lambda: "the prompt of turn 100 [/foo]" in drawn(app))
+        await pilot.press("e")
+        await wait_for(pilot, lambda: app.screen.id != "_default" and len(app.screen_stack) == 3)
+        await pilot.press("!", "ctrl+s")
+        await wait_for(pilot, lambda: any(call[0] == "edit" for call in engine.calls))
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen))
+
+
+async def test_an_answer_without_a_memory_stands_beside_the_one_that_was_given() -> None:
+    engine = FakeEngine(FakeStore())
+    app = make_app(engine)
+    async with app.run_test(size=(140, 40)) as pilot:
+        view = await say(pilot, app, "What is the name of Anna's dog?")
+        await pilot.press("ctrl+w")
+        await wait_for(pilot, lambda: isinstance(app.screen, WhyScreen))
+        await pilot.press("a")
+        await wait_for(pilot, lambda: isinstance(app.screen, CompareScreen))
+        await wait_for(pilot, lambda: "I do not know" in drawn(app))
+        assert "Bolo" in drawn(app)
+        assert ("without", view.turn.turn_id, (1,)) in engine.calls
+        await wait_for(pilot, lambda: is_idle(app))
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: isinstance(app.screen, WhyScreen))
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [("/help", True), ("/etc/fstab", False), ("/ no", False), ("/", False), ("/read-only", True)],
+)
+def test_a_slash_and_a_word_is_a_command_and_a_path_is_none(text: str, expected: bool) -> None:
+    assert is_command(text) is expected
+
+
+def test_a_command_that_does_not_exist_is_answered_with_the_nearest() -> None:
+    assert find_command("/memry")[2] == "There is no command /memry. Did you mean /memory?"
+
+
+async def test_commands_are_named_while_typed_completed_by_tab_and_run_by_enter() -> None:
+    engine = FakeEngine(FakeStore())
+    app = make_app(engine)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for(pilot, lambda: is_idle(app))
+        await pilot.press("slash", "t")
+        await wait_for(pilot, lambda: "/temporary · /theme" in drawn(app))
+        await pilot.press("e", "tab")
+        await wait_for(pilot, lambda: app.screen.query_one(PromptInput).text == "/temporary ")
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: (None, "temporary") in engine.opened)
+        assert "temporary: nothing is kept" in drawn(app)
+        assert engine.asked == []
+
+
+async def test_a_temporary_chat_leaves_no_prompt_behind(tmp_path: Path) -> None:
+    from assistant.tui.history import PromptHistory
+
+    history = PromptHistory(tmp_path / "h")
+    engine = FakeEngine(FakeStore())
+    app = make_app(engine, history)
+    async with app.run_test() as pilot:
+        await wait_for(pilot, lambda: is_idle(app))
+        screen = app.screen
+        assert isinstance(screen, ChatScreen)
+        await screen.open_conversation(None, "temporary")
+        await say(pilot, app, "secret")
+    assert not (tmp_path / "h").exists()
+
+
+async def test_every_screen_opens_by_its_key_and_by_its_command() -> None:
+    app = make_app(FakeEngine(FakeStore()))
+    async with app.run_test() as pilot:
+        for key, command, kind in (
+            ("f1", "/help", HelpScreen),
+            ("f3", "/memory anna", MemoryScreen),
+            ("ctrl+g", "/search dog", SearchScreen),
+        ):
+            await pilot.press(key)
+            await wait_for(pilot, lambda kind=kind: isinstance(app.screen, kind))
+            await pilot.press("escape")
+            await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen))
+            app.screen.query_one(PromptInput).fill(command)
+            await pilot.press("enter")
+            await wait_for(pilot, lambda kind=kind: isinstance(app.screen, kind))
+            await pilot.press("escape")
+            await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen))
+
+
+async def test_a_chat_is_exported_once_and_never_over_a_file(tmp_path: Path) -> None:
+    app = make_app(FakeEngine(FakeStore(), reply="The \x1b]52;c;aGk=\x07answer"))
+    async with app.run_test() as pilot:
+        await say(pilot, app, "one\ntwo")
+        file = tmp_path / "chat.md"
+        for _ in range(2):
+            app.screen.query_one(PromptInput).fill(f"/export {file}")
+            await pilot.press("enter")
+            await wait_for(pilot, lambda: app.screen.query_one(PromptInput).text == "")
+            await wait_for(pilot, file.exists)
+        assert "> one\n> two\n\nThe ]52;c;aGk=answer" in file.read_text()
+        assert file.stat().st_mode & 0o777 == 0o600
+        await wait_for(pilot, lambda: any("File exists" in n.message for n in app._notifications))
+
+
+async def test_words_are_found_in_the_chat_and_the_keys_go_round() -> None:
+    store = FakeStore()
+    turns = [
+        TurnText(n, n, f"Question {n}", NOW, "apple" if n % 50 == 0 else "pear")
+        for n in range(1, 301)
+    ]
+    store.add(1, "Long", turns)
+    app = make_app(FakeEngine(store))
+    async with app.run_test() as pilot:
+        screen = app.screen
+        assert isinstance(screen, ChatScreen)
+        await screen.open_conversation(1)
+        await pilot.press("ctrl+f", *"APPLE")
+        await wait_for(pilot, lambda: "6/6" in drawn(app))
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: "1/6" in drawn(app))
+        await wait_for(pilot, lambda: "Question 50" in drawn(app))
+        await pilot.press("up", "up")
+        await wait_for(pilot, lambda: "Question 250" in drawn(app))
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: isinstance(app.focused, TurnView))
+        assert not screen.query_one(FindBar).has_class("-open")
+
+
+async def test_a_found_message_of_another_chat_is_opened_where_it_stands() -> None:
+    store = FakeStore()
+    store.add(1, "Trees", [TurnText(n, n, f"Tree {n}", NOW, "yes") for n in range(1, 40)])
+    app = make_app(FakeEngine(store))
+    async with app.run_test() as pilot:
+        await pilot.press("ctrl+g", *"Tree 7")
+        await wait_for(pilot, lambda: "14 Mar 2026 · Trees" in drawn(app))
+        await pilot.press("down", "enter")
+        await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen) and "Tree 7" in drawn(app))
+
+
+async def test_five_thousand_turns_open_as_a_window_that_moves() -> None:
+    store = FakeStore()
+    store.add(1, "Long", [TurnText(n, n, f"Question {n}", NOW, "Yes.") for n in range(1, 5001)])
+    app = make_app(FakeEngine(store))
+    async with app.run_test(size=(80, 24)) as pilot:
+        screen = app.screen
+        assert isinstance(screen, ChatScreen)
+        await screen.open_conversation(1)
+        transcript = screen.query_one(Transcript)
+        assert len(transcript.views) == N_MOUNTED
+        for first in (4980, 4970, 4960):
+            while transcript.views[0].turn.number > first:
+                await pilot.press("pageup")
+                await pilot.pause(0.05)
+        numbers = [view.turn.number for view in transcript.views]
+        assert numbers == list(range(numbers[0], numbers[-1] + 1))
+        assert len(numbers) <= N_MOST
+        await pilot.press("ctrl+end")
+        await wait_for(pilot, lambda: "Question 5000" in drawn(app))
+
+
+async def test_in_mode_ask_a_thought_waits_for_its_answer_and_typing_goes_on() -> None:
+    store = FakeStore(candidates_=[Candidate(7, "avoids cilantro"), Candidate(8, "has a [/dog]")])
+    engine = FakeEngine(store)
+    app = make_app(engine, facts=Facts(memory_mode="ask"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        chip = app.screen.query_one(ConsentChip)
+        await wait_for(pilot, lambda: chip.has_class("-asking"))
+        await pilot.press("y")
+        assert app.screen.query_one(PromptInput).text == "y"
+        await pilot.press("ctrl+y", "y")
+        await wait_for(pilot, lambda: ("decide", 7, "yes") in store.calls)
+        await wait_for(pilot, lambda: "has a [/dog]" in drawn(app))
+        await pilot.press("v")
+        await wait_for(pilot, lambda: ("decide", 8, "never") in store.calls)
+        await wait_for(pilot, lambda: not chip.has_class("-asking"))
+
+
+async def test_a_pause_in_typing_reads_the_prompt_ahead_when_that_is_allowed() -> None:
+    engine = FakeEngine(FakeStore())
+    app = make_app(engine, facts=Facts(may_prefill=lambda: True))
+    async with app.run_test() as pilot:
+        await wait_for(pilot, lambda: is_idle(app))
+        app.screen.query_one(PromptInput).fill("What is")
+        await wait_for(pilot, lambda: ("prefill", "What is") in engine.calls)
+
+
+async def test_what_could_wait_is_done_after_each_answer() -> None:
+    engine = FakeEngine(FakeStore(), recall=replace(ANNA, memories=()))
+    app = make_app(engine)
+    async with app.run_test() as pilot:
+        await wait_for(pilot, lambda: engine.n_idle == 1)
+        await say(pilot, app, "question")
+        await wait_for(pilot, lambda: engine.n_idle == 2)
+
+
+def test_the_help_names_every_command_and_every_key_once() -> None:
+    from assistant.tui.keys import all_keys
+    from assistant.tui.screens.help import help_text
+
+    text = help_text().plain
+    assert all(f"/{name}" in text for name in COMMANDS)
+    keys = [key.id for key in all_keys()]
+    assert len(keys) == len(set(keys))
+    assert all(key in text for key in keys)
