@@ -3,18 +3,18 @@
 Knows which part does what. Receives vectors and times, never a model or a clock.
 """
 
-import json
 from collections.abc import Callable, Collection
 from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
 from assistant.errors import NotFound
-from assistant.memory import messages, thoughts
+from assistant.memory import messages
 from assistant.memory.columns import Columns
 from assistant.memory.derived import DerivedMemory
 from assistant.memory.schema import Store, to_text
 from assistant.memory.search import Query, search
+from assistant.memory.upkeep import KeptMemory
 from assistant.memory.words import replace_speakers
 from assistant.records import (
     Conversation,
@@ -30,7 +30,7 @@ from assistant.records import (
 UNKNOWN_EMBEDDER = "unknown"
 
 
-class Memory(DerivedMemory):
+class Memory(DerivedMemory, KeptMemory):
     """Everything that was said in one SQLite file, and how it is found again."""
 
     def __init__(self, store: Store) -> None:
@@ -269,51 +269,6 @@ class Memory(DerivedMemory):
         if memory_id not in found:
             raise NotFound(f"There is no memory {memory_id}.", "Run `assistant memory list`.")
         return found[memory_id]
-
-    # --- forgetting -----------------------------------------------------------------------
-
-    def forget(self, ids: Collection[int], now: datetime) -> int:
-        """Hide memories from recall, thoughts drawn from them and passages included; `undo` brings
-        them back. Returns how many were hidden. Raises NotFound; then none is."""
-        for memory_id in ids:
-            self.get(memory_id)
-        with self.store.write(durable=True) as connection:
-            marks = ",".join("?" * len(ids))
-            before = connection.execute(
-                "SELECT id, state FROM memories WHERE state <> 'forgotten' AND (id IN"
-                f" ({marks}) OR message_id IN (SELECT message_id FROM memories"
-                f" WHERE id IN ({marks}) AND kind = 'message'))",
-                (*ids, *ids),
-            ).fetchall()
-            connection.execute(
-                "INSERT INTO operations (kind, at, before) VALUES ('forget', ?, ?)",
-                (to_text(now), json.dumps([[row["id"], row["state"]] for row in before])),
-            )
-            connection.executemany(
-                "UPDATE memories SET state = 'forgotten' WHERE id = ?",
-                [(row["id"],) for row in before],
-            )
-        return len(before)
-
-    def undo(self, now: datetime) -> tuple[str, list[int]]:
-        """Take back the last operation: its kind and the memories restored. Raises NotFound."""
-        with self.store.write(durable=True) as connection:
-            row = connection.execute(
-                "SELECT id, kind, before FROM operations WHERE undone IS NULL"
-                " ORDER BY id DESC LIMIT 1"
-            ).fetchone()
-            if row is None:
-                raise NotFound("There is nothing to undo.")
-            before = json.loads(row["before"])
-            connection.executemany(
-                "UPDATE memories SET state = ? WHERE id = ?",
-                [(state, memory_id) for memory_id, state in before],
-            )
-            thoughts.after_undo(connection, [memory_id for memory_id, _ in before], now)
-            connection.execute(
-                "UPDATE operations SET undone = ? WHERE id = ?", (to_text(now), row["id"])
-            )
-        return row["kind"], [memory_id for memory_id, _ in before]
 
     def close(self) -> None:
         self.store.close()

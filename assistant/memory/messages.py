@@ -348,7 +348,8 @@ _CONVERSATION: Final = (
 def read_conversations(store: Store, limit: int = -1, offset: int = 0) -> list[Conversation]:
     """The latest used first."""
     rows = store.read(
-        f"{_CONVERSATION} ORDER BY last_used DESC, id DESC LIMIT ? OFFSET ?", (limit, offset)
+        f"{_CONVERSATION} WHERE c.hidden = 0 ORDER BY last_used DESC, id DESC LIMIT ? OFFSET ?",
+        (limit, offset),
     )
     return [_conversation(row) for row in rows]
 

@@ -25,7 +25,8 @@ CREATE TABLE conversations (
   title TEXT NOT NULL DEFAULT '',
   created TEXT NOT NULL,
   last_used TEXT NOT NULL,
-  source TEXT UNIQUE            -- where an import came from; NULL for what was typed here
+  source TEXT UNIQUE,           -- where an import came from; NULL for what was typed here
+  hidden INTEGER NOT NULL DEFAULT 0  -- deleted by the person; `undo` brings it back
 );
 CREATE INDEX conversations_last_used ON conversations (last_used);
 
@@ -285,11 +286,23 @@ CREATE TABLE leases (
 -- What the person did, so that it can be undone. Holds ids and states, never text.
 CREATE TABLE operations (
   id INTEGER PRIMARY KEY,
-  kind TEXT NOT NULL,           -- forget, pin, supersede, fade, ...
+  kind TEXT NOT NULL,           -- forget, pin, supersede, fade, delete, ...
   at TEXT NOT NULL,
   before TEXT NOT NULL,         -- JSON: [[memory id, state], ...]
+  conversation_id INTEGER REFERENCES conversations ON DELETE CASCADE,  -- that was deleted
   undone TEXT
 );
+CREATE INDEX operations_conversation ON operations (conversation_id)
+  WHERE conversation_id IS NOT NULL;
+
+-- Memories the person never wants recalled in one conversation.
+CREATE TABLE exclusions (
+  memory_id INTEGER NOT NULL REFERENCES memories ON DELETE CASCADE,
+  conversation_id INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE,
+  created TEXT NOT NULL,
+  PRIMARY KEY (conversation_id, memory_id)
+) WITHOUT ROWID;
+CREATE INDEX exclusions_memory ON exclusions (memory_id);
 """
 
 # Number n is MIGRATIONS[n - 1]; the name is what `migrations` records.

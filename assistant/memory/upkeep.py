@@ -1,0 +1,155 @@
+"""The facade's third part: what the person does with what is kept. Lists, forgets, undoes, counts.
+
+`Memory` inherits it; it adds no state of its own. Everything here is the person's own act: nothing
+is hidden or deleted on a model's or a rule's word.
+"""
+
+import json
+import sqlite3
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Any
+
+from assistant.errors import NotFound
+from assistant.memory import browse, thoughts
+from assistant.memory.browse import MemoryFilter, MemoryRow
+from assistant.memory.schema import Store, to_text
+from assistant.records import Kind, Message, Role, State
+
+
+class KeptMemory:
+    """What `Memory` offers for looking through the store and keeping it in order."""
+
+    store: Store
+
+    # --- looking ----------------------------------------------------------------------------
+
+    def memories(
+        self,
+        *,
+        words: Sequence[str] = (),
+        phrases: Sequence[str] = (),
+        kinds: Sequence[Kind] = ("message", "thought", "summary"),
+        roles: Sequence[Role] = (),
+        states: Sequence[State] = ("active", "faded"),
+        after: datetime | None = None,
+        before: datetime | None = None,
+        pinned: bool | None = None,
+        conversation_id: int | None = None,
+        limit: int = 50,
+        offset: int = 0,
+    ) -> list[MemoryRow]:
+        """Memories without a question, the newest first. `limit` -1 is all of them."""
+        wanted = MemoryFilter(
+            words, phrases, kinds, roles, states, after, before, pinned, conversation_id
+        )
+        return browse.list_memories(self.store, wanted, limit, offset)
+
+    def details(self, memory_id: int) -> MemoryRow:
+        """Raises NotFound."""
+        return browse.read_memory(self.store, memory_id)
+
+    def search_messages(self, text: str, limit: int = 50) -> list[Message]:
+        """Messages that hold all the words of `text`, the last as a beginning; newest first."""
+        return browse.search_messages(self.store, text, limit)
+
+    def stats(self) -> dict[str, int]:
+        """How many of everything there is, and the bytes of the file."""
+        return browse.count_everything(self.store)
+
+    def check_integrity(self) -> list[str]:
+        """What is wrong with the file, a line each; empty for a whole one."""
+        return browse.check_integrity(self.store)
+
+    # --- conversations ----------------------------------------------------------------------
+
+    def rename_conversation(self, conversation_id: int, title: str) -> None:
+        """Raises NotFound."""
+        with self.store.write(durable=True) as connection:
+            browse.rename_conversation(connection, conversation_id, title)
+
+    def delete_conversation(self, conversation_id: int, now: datetime) -> int:
+        """Hide a conversation and everything remembered from it, until `undo`; `erase` is the way
+        to have the text gone. Returns how many memories were hidden. Raises NotFound."""
+        with self.store.write(durable=True) as connection:
+            changed = connection.execute(
+                "UPDATE conversations SET hidden = 1 WHERE id = ? AND hidden = 0",
+                (conversation_id,),
+            )
+            if changed.rowcount == 0:
+                raise NotFound(
+                    f"There is no conversation {conversation_id}.", "Run `assistant chats list`."
+                )
+            rows = connection.execute(
+                "SELECT id, state FROM memories WHERE conversation_id = ? AND state <> 'forgotten'",
+                (conversation_id,),
+            ).fetchall()
+            return _hide(connection, "delete", rows, now, conversation_id)
+
+    def exclude(self, memory_id: int, conversation_id: int, now: datetime) -> None:
+        """Never recall this memory in this conversation. Raises StoreError on unknown ids."""
+        with self.store.write(durable=True) as connection:
+            browse.exclude(connection, memory_id, conversation_id, now)
+
+    # --- forgetting -------------------------------------------------------------------------
+
+    def forget(self, ids: Collection[int], now: datetime) -> int:
+        """Hide memories from recall until `undo`; a message with its passages and the thoughts
+        drawn from it. Returns how many were hidden. Raises NotFound; then none is."""
+        for memory_id in ids:
+            browse.read_memory(self.store, memory_id)
+        with self.store.write(durable=True) as connection:
+            marks = ",".join("?" * len(ids))
+            rows = connection.execute(
+                "SELECT id, state FROM memories WHERE state <> 'forgotten' AND (id IN"
+                f" ({marks}) OR message_id IN (SELECT message_id FROM memories"
+                f" WHERE id IN ({marks}) AND kind = 'message'))",
+                (*ids, *ids),
+            ).fetchall()
+            return _hide(connection, "forget", rows, now, None)
+
+    def undo(self, now: datetime) -> tuple[str, list[int]]:
+        """Take back the last operation: its kind and the memories restored. Raises NotFound."""
+        with self.store.write(durable=True) as connection:
+            row = connection.execute(
+                "SELECT id, kind, before, conversation_id FROM operations WHERE undone IS NULL"
+                " ORDER BY id DESC LIMIT 1"
+            ).fetchone()
+            if row is None:
+                raise NotFound("There is nothing to undo.")
+            before = json.loads(row["before"])
+            connection.executemany(
+                "UPDATE memories SET state = ? WHERE id = ?",
+                [(state, memory_id) for memory_id, state in before],
+            )
+            connection.execute(
+                "UPDATE conversations SET hidden = 0 WHERE id = ?", (row["conversation_id"],)
+            )
+            thoughts.after_undo(connection, [memory_id for memory_id, _ in before], now)
+            connection.execute(
+                "UPDATE operations SET undone = ? WHERE id = ?", (to_text(now), row["id"])
+            )
+        return row["kind"], [memory_id for memory_id, _ in before]
+
+
+def _hide(
+    connection: sqlite3.Connection,
+    kind: str,
+    rows: Sequence[Any],
+    now: datetime,
+    conversation_id: int | None,
+) -> int:
+    """Hide memories and enter it into the undo journal."""
+    connection.execute(
+        "INSERT INTO operations (kind, at, before, conversation_id) VALUES (?, ?, ?, ?)",
+        (
+            kind,
+            to_text(now),
+            json.dumps([[row["id"], row["state"]] for row in rows]),
+            conversation_id,
+        ),
+    )
+    connection.executemany(
+        "UPDATE memories SET state = 'forgotten' WHERE id = ?", [(row["id"],) for row in rows]
+    )
+    return len(rows)
