@@ -15,8 +15,10 @@ import click
 BENCHMARKS: Final = MappingProxyType(
     {
         "decode": "assistant.bench.decode",
+        "forgetting": "assistant.bench.forgetting",
         "prefix": "assistant.bench.prefix",
         "recall": "assistant.bench.recall",
+        "thoughts": "assistant.bench.thoughts",
     }
 )
 

@@ -85,6 +85,7 @@ class PostThinkWorker:
     def stop(self) -> None:
         """Pre-empt the running job; safe from any thread. The next call starts anew."""
         self._stopping.set()
+        self._writer.stop()
 
     def close(self) -> None:
         """Give the lease back, so that another process need not wait for it to run out."""

@@ -46,6 +46,9 @@ class ThoughtWriter(Protocol):
 
     def write(self, text: str, now: datetime) -> list[Selection]: ...
 
+    def stop(self) -> None:
+        """End a running `write` soon; what it returns then is not used."""
+
 
 class RuleWriter:
     """The default: no model, under a millisecond a message."""
@@ -56,6 +59,9 @@ class RuleWriter:
 
     def write(self, text: str, now: datetime) -> list[Selection]:
         return select_thoughts(text, now)
+
+    def stop(self) -> None:
+        """Nothing runs long enough."""
 
 
 _CHOOSE: Final = """\
@@ -97,6 +103,9 @@ class ModelWriter:
                 selections.append(make_selection(text, (piece,), label, now))
         return selections
 
+    def stop(self) -> None:
+        self._model.stop()
+
     def _choose(self, sentences: Sequence[Sentence]) -> dict[int, Label]:
         asked = "\n".join(f"{n}. {s.text}" for n, s in enumerate(sentences, 1))
         prompt = [
@@ -136,8 +145,9 @@ _WORD: Final = """\
 You keep a diary of facts about a person. Write each lasting fact from the person's message as one short \
 sentence about the person, one a line, using only words of the message. Write "none" when there is \
 nothing lasting to keep."""
-_GENERATE_GRAMMAR: Final = r"""root ::= "none" | line ("\n" line)?  ("\n" line)? ("\n" line)?
-line ::= "- " [A-Z] [^\n\x00-\x1f]{6,140}
+# No length in the grammar: a bounded repetition of a class costs llama.cpp seconds a token.
+_GENERATE_GRAMMAR: Final = r"""root ::= "none" | line ("\n" line)* "\n"
+line ::= "- " [A-Z] [^\n]+
 """
 
 
@@ -161,22 +171,23 @@ class GeneratingWriter:
             ChatMessage("assistant", "none"),
             ChatMessage("user", resolved),
         ]
-        answer = _complete(self._model, prompt, _GENERATE_GRAMMAR, max_tokens=40 * MAX_GENERATED)
+        answer = _complete(self._model, prompt, _GENERATE_GRAMMAR, max_tokens=24 * MAX_GENERATED)
         whole = ((0, len(text)),)
         lines = [line.removeprefix("- ").strip() for line in answer.splitlines()]
-        return [Selection(whole, line, "fact", 1.0) for line in lines if line and line != "none"]
+        kept = [line for line in lines if line and line != "none"][:MAX_GENERATED]
+        return [Selection(whole, line, "fact", 1.0) for line in kept]
+
+    def stop(self) -> None:
+        self._model.stop()
 
 
 def _complete(
     model: LanguageModel, prompt: Sequence[ChatMessage], grammar: str, max_tokens: int
 ) -> str:
-    """One greedy answer in the think sequence, which is emptied afterwards."""
+    """One greedy answer. The think sequence keeps its prefix: every prompt begins alike."""
     parameters = SamplingParameters(temperature=0, max_tokens=max_tokens, grammar=grammar)
-    try:
-        tokens = model.stream(model.render(prompt), parameters, sequence=SEQUENCE_THINK)
-        return "".join(token.text for token in tokens)
-    finally:
-        model.drop_sequence(SEQUENCE_THINK)
+    tokens = model.stream(model.render(prompt), parameters, sequence=SEQUENCE_THINK)
+    return "".join(token.text for token in tokens)
 
 
 def choose_writer(kind: str, model: LanguageModel | None, model_name: str) -> ThoughtWriter:

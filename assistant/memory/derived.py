@@ -319,7 +319,13 @@ class DerivedMemory:
             thoughts.supersede(connection, old, new, now, thought_rows.PERSON, reason)
             _journal(connection, "supersede", now, [(lost, "active")])
 
-    # --- use --------------------------------------------------------------------------------
+    # --- use and age --------------------------------------------------------------------------------
+
+    def strengthen(self, memory_ids: Sequence[int], now: datetime, reason: str = "used") -> None:
+        """Count a use of memories: given to the model and quoted, or confirmed by the person."""
+        with self.store.write() as connection:
+            for memory_id in memory_ids:
+                thoughts.strengthen(connection, memory_id, now, thought_rows.PERSON, reason)
 
     def quoted_memories(self, turn_id: int) -> list[int]:
         """The memories given to the model in a turn whose words its reply took up."""
