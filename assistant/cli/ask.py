@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from assistant.records import Recall, Reply, Turn
 
 
+N_JOBS_AT_ONCE = 20  # post-think jobs done after an answer; what is left waits for the next time
+
+
 @click.command()
 @click.argument("text")
 @click.option("--no-memory", is_flag=True, help="Recall nothing and record nothing.")
@@ -87,7 +90,7 @@ def _converse(
     printer: "Printer",
 ) -> None:
     """In the work's thread: open, one turn, the thoughts that are due, close."""
-    from assistant.conversation.assemble import identify_model, open_assistant
+    from assistant.conversation.assemble import identify_model, open_assistant, open_worker
 
     now = datetime.now(UTC)
     identity = identify_model(settings.paths, settings.config)
@@ -101,6 +104,11 @@ def _converse(
             return
         for event in engine.ask(text, now, options):
             front.emit(event)
+        worker = open_worker(engine, settings.config) if options.record else None
+        if worker is not None and not front.interrupted:
+            front.on_stop(worker.stop)
+            with closing(worker):
+                worker.run_all(now, limit=N_JOBS_AT_ONCE)
 
 
 def _options(settings: Settings, chosen: dict[str, Any]) -> "AskOptions":

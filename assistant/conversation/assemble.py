@@ -3,6 +3,9 @@
 Knows what is installed and what the settings say, and hands each part what it needs as plain values.
 """
 
+import os
+import socket
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,6 +19,8 @@ from assistant.config import Config
 from assistant.conversation.engine import Behaviour, Engine, Mode
 from assistant.conversation.events import Phase
 from assistant.conversation.states import KeptStates
+from assistant.conversation.worker import PostThinkWorker
+from assistant.conversation.writers import choose_writer
 from assistant.embedding.embedder import Embedder
 from assistant.errors import ModelMissing
 from assistant.memory.memory import Memory
@@ -95,6 +100,25 @@ def load_model(
         flash_attention=config.text("runtime.flash_attention"),
         weight_window=config.text("runtime.weight_window"),
         on_progress=on_progress,
+    )
+
+
+def open_worker(engine: Engine, config: Config) -> PostThinkWorker | None:
+    """Who derives thoughts from the engine's finished turns; None where the settings want none.
+
+    It shares the engine's model and thread: run it between two turns.
+    """
+    mode, kind = config.text("memory.mode"), config.text("memory.thought_writer")
+    if mode == "off":
+        return None
+    name = engine.behaviour.model_name
+    return PostThinkWorker(
+        engine.memory,
+        engine.embedder,
+        f"{socket.gethostname()}:{os.getpid()}:{threading.get_ident()}",
+        writer=choose_writer(kind, None if kind == "rules" else engine.load(), name),
+        ask_first=mode == "ask",
+        never_store=config.words("memory.never_store"),
     )
 
 

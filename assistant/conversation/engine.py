@@ -31,7 +31,15 @@ from assistant.conversation.recall import RecallLimits, encode, recall, shorten_
 from assistant.conversation.states import KeptStates
 from assistant.errors import InputError, TimedOut
 from assistant.memory.memory import Memory
-from assistant.records import ChatMessage, EncodedText, Recall, Reply, SamplingParameters, Turn
+from assistant.records import (
+    ChatMessage,
+    EncodedText,
+    FloatArray,
+    Recall,
+    Reply,
+    SamplingParameters,
+    Turn,
+)
 
 Mode = Literal["normal", "read-only", "temporary"]
 LoadModel = Callable[[Callable[[float], None]], LanguageModel]
@@ -284,7 +292,7 @@ class Engine:
         if self.mode == "temporary" or not options.recall:
             return Recall(encoded.text)
         n_memories, n_tokens = self.behaviour.n_memories, self.behaviour.memory_tokens
-        query, vector = encoded.text, encoded.vector
+        query, vector = encoded.text, self._query_vector(encoded, now)
         in_prompt = {past.turn_id for past in self.history.turns}
         if self._is_long(encoded.text) and encoded.passages:
             n_memories = max(n_memories, len(encoded.passages))
@@ -296,6 +304,11 @@ class Engine:
         limits = RecallLimits(n_memories, n_tokens, self.load().count_tokens)
         conversation_id = turn.conversation_id or None
         return recall(query, vector, self.memory, now, limits, in_prompt, conversation_id)
+
+    def _query_vector(self, encoded: EncodedText, now: datetime) -> FloatArray | None:
+        """The message's own vector, unless it names a speaker: names are features, not words."""
+        asked = self.memory.query_text(encoded.text)
+        return encoded.vector if asked == encoded.text else encode(asked, self.embedder, now).vector
 
     def _prompt(self, text: str, recalled: Recall, options: AskOptions) -> Prompt:
         model, room = self.load(), self._room(options)
