@@ -34,7 +34,9 @@ memory.add_command(think)
 @click.option("--forgotten", is_flag=True, help="What was forgotten, in place of what is not.")
 @click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True)
 @click.pass_obj
-def list_memories(settings: Settings, kinds: tuple[str, ...], forgotten: bool, limit: int) -> None:
+def list_memories(
+    settings: Settings, kinds: "tuple[Kind, ...]", forgotten: bool, limit: int
+) -> None:
     """What is remembered, the newest first."""
     states: tuple[State, ...] = ("forgotten",) if forgotten else ("active", "faded")
     kinds = kinds or ("message", "thought", "summary")
