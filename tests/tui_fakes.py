@@ -28,6 +28,7 @@ from assistant.tui.session import (
     Conflict,
     Download,
     Facts,
+    Keep,
     MemoryDetails,
     MemoryFilter,
     MemoryRow,
@@ -123,6 +124,9 @@ class FakeStore:
         known = self.conversations_[conversation_id]
         self.conversations_[conversation_id] = replace(known, title=title)
 
+    def delete(self, conversation_id: int, now: datetime) -> None:
+        del self.conversations_[conversation_id]
+
     def search(self, text: str) -> Sequence[SearchHit]:
         return [
             SearchHit(id_, turn.turn_id, self.conversations_[id_].title, turn.prompt, turn.created)
@@ -148,7 +152,7 @@ class FakeStore:
     def conflicts(self, now: datetime) -> Sequence[Conflict]:
         return self.conflicts_
 
-    def settle_conflict(self, conflict: Conflict, keep: str, now: datetime) -> None:
+    def settle_conflict(self, conflict: Conflict, keep: Keep, now: datetime) -> None:
         self.calls.append(("settle", keep))
         self.conflicts_.remove(conflict)
 
@@ -163,17 +167,14 @@ class FakeStore:
     def pin(self, memory_ids: Collection[int], pinned: bool, now: datetime) -> None:
         self.calls.append(("pin", tuple(memory_ids), pinned))
 
-    def merge(self, memory_ids: Collection[int], now: datetime) -> None:
-        self.calls.append(("merge", tuple(memory_ids)))
-
     def exclude(self, memory_id: int, conversation_id: int, now: datetime) -> None:
         self.calls.append(("exclude", memory_id, conversation_id))
 
     def candidates(self) -> Sequence[Candidate]:
         return self.candidates_
 
-    def decide(self, candidate_id: int, answer: str, now: datetime) -> None:
-        self.calls.append(("decide", candidate_id, answer))
+    def decide(self, candidate_id: int, keep: bool, now: datetime) -> None:
+        self.calls.append(("decide", candidate_id, keep))
         self.candidates_ = [c for c in self.candidates_ if c.id != candidate_id]
 
     def close(self) -> None:

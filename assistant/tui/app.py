@@ -216,6 +216,9 @@ def run(settings: RunSettings) -> int:
         paths.create()
         save_setting(paths.config_file, name, value)
 
+    def never_store(topic: str) -> None:
+        save("memory.never_store", ",".join((*read_config().words("memory.never_store"), topic)))
+
     app = AssistantApp(
         LiveEngine(paths, read_config),
         lambda: open_live_store(paths, config),
@@ -228,6 +231,7 @@ def run(settings: RunSettings) -> int:
             keys=read_keymap(config.words("chat.keys")),
             may_prefill=lambda: may_prefill(config.text("chat.prefill_while_typing")),
             network=network_state,
+            never_store=never_store,
             save_setting=save,
         ),
         theme=config.text("chat.theme"),

@@ -108,6 +108,17 @@ async def _rename(screen: "ChatScreen", argument: str) -> None:
     screen.refresh_list()
 
 
+async def _delete(screen: "ChatScreen", argument: str) -> None:
+    """Hide the open chat and what was remembered of it; /undo brings both back."""
+    conversation_id, now = screen.conversation_id, screen.backend.clock()
+    if conversation_id is None:
+        screen.tell("This chat has not begun.")
+    elif await screen.open_conversation(None):
+        if await screen.do(lambda store: store.delete(conversation_id, now)):
+            screen.tell("The chat is gone. /undo brings it back.")
+        screen.refresh_list()
+
+
 async def _theme(screen: "ChatScreen", argument: str) -> None:
     screen.assistant_app.choose_theme(argument)
 
@@ -133,6 +144,7 @@ COMMANDS: Final = {
         Command("undo", "", "take back the last forgetting", _undo),
         Command("models", "", "choose, add or download a model", _models),
         Command("rename", "TITLE", "give this chat another title", _rename),
+        Command("delete", "", "delete this chat; /undo brings it back", _delete),
         Command("export", "FILE", "write this chat to a markdown file", _export),
         Command("theme", "NAME", "change the colours", _theme),
         Command("help", "", "all keys and commands", _help),

@@ -27,7 +27,6 @@ class LiveEngine:
     def __init__(self, paths: "Paths", read_config: "Callable[[], Config]") -> None:
         self._paths = paths
         self._read_config = read_config
-        self._config = read_config()
         self._engine: ConversationEngine | None = None
         self._worker: PostThinkWorker | None = None
         self._idling = False
@@ -38,13 +37,11 @@ class LiveEngine:
 
         on_phase(Phase("loading model"))
         conversation_id, mode = self._close()
-        self._config = self._read_config()
         now = datetime.now(UTC)
-        engine = open_assistant(self._paths, self._config, now=now, on_phase=on_phase)
+        engine = open_assistant(self._paths, self._read_config(), now=now, on_phase=on_phase)
         self._engine = engine
         model = engine.load()
         engine.open_conversation(conversation_id, mode)
-        self._worker = self._make_worker(engine)
         info = getattr(model, "info", None)
         return ModelFacts(
             engine.behaviour.model_name, model.n_ctx, str(getattr(info, "window", "off"))
@@ -53,7 +50,8 @@ class LiveEngine:
     def _make_worker(self, engine: "ConversationEngine") -> "PostThinkWorker | None":
         from assistant.conversation.worker import PostThinkWorker
 
-        mode = self._config.text("memory.mode")
+        config = self._read_config()  # the person may have changed it since the model was loaded
+        mode = config.text("memory.mode")
         if mode == "off":
             return None
         return PostThinkWorker(
@@ -61,7 +59,7 @@ class LiveEngine:
             engine.embedder,
             f"{platform.node()}:{os.getpid()}:tui",
             ask_first=mode == "ask",
-            never_store=self._config.words("memory.never_store"),
+            never_store=config.words("memory.never_store"),
         )
 
     def ask(self, text: str, now: datetime, *, replaces: int | None = None) -> Iterator[Event]:
@@ -101,9 +99,11 @@ class LiveEngine:
     def idle(self, now: datetime) -> None:
         """Re-read the last turn without its notes, then derive thoughts from what was said."""
         self._idling = True
-        self._opened.settle()
-        if self._idling and self._worker is not None:
-            self._worker.run_all(now, limit=N_JOBS)
+        engine = self._opened
+        engine.settle()
+        worker = self._worker = self._make_worker(engine)
+        if self._idling and worker is not None:
+            worker.run_all(now, limit=N_JOBS)
 
     def stop(self) -> None:
         self._idling = False

@@ -4,17 +4,19 @@ It has a `Memory` of its own, so that screens are answered while a turn runs. Kn
 """
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Final, Literal
 
 from assistant.errors import AssistantError, NotFound
-from assistant.records import Conversation, Recall
+from assistant.records import Conversation, Kind, Recall, State
 from assistant.tui.session import (
     Candidate,
     Conflict,
+    Keep,
     MemoryDetails,
     MemoryFilter,
     MemoryRow,
+    Neighbour,
     PortraitLine,
     SearchHit,
     TurnText,
@@ -23,8 +25,15 @@ from assistant.tui.session import (
 
 if TYPE_CHECKING:
     from assistant.config import Config
+    from assistant.memory.browse import MemoryRow as StoredRow
     from assistant.memory.memory import Memory
     from assistant.paths import Paths
+
+LISTED_KINDS: Final[tuple[Kind, ...]] = ("message", "thought", "summary")
+LISTED_STATES: Final[tuple[State, ...]] = ("active", "faded")
+N_ROWS: Final = 1000  # most rows of the table; a filter finds the others
+N_NEIGHBOURS: Final = 8  # of one memory, and of each of those
+CURVE_DAYS: Final = 30
 
 
 def open_live_store(paths: "Paths", config: "Config") -> "LiveStore":
@@ -52,6 +61,24 @@ class LiveStore:
     def branches(self, turn_id: int) -> Sequence[int]:
         return self._memory.branches(turn_id)
 
+    def rename(self, conversation_id: int, title: str) -> None:
+        self._memory.rename_conversation(conversation_id, title)
+
+    def delete(self, conversation_id: int, now: datetime) -> None:
+        self._memory.delete_conversation(conversation_id, now)
+
+    def search(self, text: str) -> Sequence[SearchHit]:
+        titles: dict[int, str] = {}
+        hits: list[SearchHit] = []
+        for message in self._memory.search_messages(text):
+            known = message.conversation_id
+            if known not in titles:
+                titles[known] = self._memory.conversation(known).title
+            hits.append(
+                SearchHit(known, message.turn_id, titles[known], message.text, message.created)
+            )
+        return hits
+
     def recall_of(self, turn_id: int) -> Recall:
         return self._memory.recalls(turn_id)
 
@@ -74,25 +101,63 @@ class LiveStore:
         for memory_id in memory_ids:
             self._memory.pin(memory_id, now, pinned=pinned)
 
-    # What follows waits for the store; each says so where it is asked for.
-
-    def rename(self, conversation_id: int, title: str) -> None:
-        raise _not_yet("Renaming a chat")
-
-    def search(self, text: str) -> Sequence[SearchHit]:
-        raise _not_yet("Finding words in every chat")
-
     def memories(self, wanted: MemoryFilter, now: datetime) -> Sequence[MemoryRow]:
-        raise _not_yet("The list of memories")
+        rows = self._memory.memories(
+            words=wanted.words,
+            phrases=wanted.phrases,
+            kinds=wanted.kinds or LISTED_KINDS,
+            roles=wanted.roles,
+            states=wanted.states or LISTED_STATES,
+            after=wanted.after,
+            before=wanted.before,
+            pinned=wanted.pinned,
+            limit=N_ROWS,
+        )
+        return [_row(row, now) for row in rows]
 
     def details(self, memory_id: int, now: datetime) -> MemoryDetails:
-        raise _not_yet("Looking at one memory")
+        memory = self._memory
+        row = memory.details(memory_id)
+        source = "" if row.kind == "message" else self._source(row.message_id)
+        history = [
+            (entry.at, f"{entry.operation} by {entry.actor}: {entry.reason}".rstrip(": "))
+            for entry in memory.history(memory_id)
+        ]
+        curve = [row.retention(now + timedelta(days=days)) for days in range(CURVE_DAYS)]
+        return MemoryDetails(source, history, self._neighbours(memory_id, {memory_id}), curve)
+
+    def _source(self, message_id: int | None) -> str:
+        try:
+            return self._memory.message(message_id).text if message_id is not None else ""
+        except NotFound:  # erased since
+            return ""
+
+    def _neighbours(self, memory_id: int, seen: set[int], depth: int = 2) -> list[Neighbour]:
+        found: list[Neighbour] = []
+        for link in self._memory.links(memory_id)[:N_NEIGHBOURS]:
+            other = link.to_memory if link.from_memory == memory_id else link.from_memory
+            if other in seen:
+                continue
+            row = self._memory.details(other)
+            seen = seen | {other}
+            below = self._neighbours(other, seen, depth - 1) if depth > 1 else []
+            found.append(Neighbour(other, row.text, row.created, link.kind, below))
+        return found
 
     def conflicts(self, now: datetime) -> Sequence[Conflict]:
-        raise _not_yet("The list of conflicts")
+        memory = self._memory
+        return [
+            Conflict(
+                _row(memory.details(conflict.a.memory_id), now),
+                _row(memory.details(conflict.b.memory_id), now),
+                conflict.id,
+            )
+            for conflict in memory.conflicts()
+        ]
 
-    def settle_conflict(self, conflict: Conflict, keep: str, now: datetime) -> None:
-        raise _not_yet("Deciding a conflict")
+    def settle_conflict(self, conflict: Conflict, keep: Keep, now: datetime) -> None:
+        side: Literal["a", "b", "both"] = {"older": "a", "newer": "b", "both": "both"}[keep]  # type: ignore[assignment] # a table of literals
+        self._memory.resolve_conflict(conflict.id, side, now)
 
     def portrait(self, now: datetime) -> Sequence[PortraitLine]:
         raise _not_yet("The portrait")
@@ -100,26 +165,40 @@ class LiveStore:
     def erase(self, memory_ids: Collection[int], now: datetime) -> Sequence[str]:
         raise _not_yet("Erasing")
 
-    def merge(self, memory_ids: Collection[int], now: datetime) -> None:
-        raise _not_yet("Merging")
-
     def exclude(self, memory_id: int, conversation_id: int, now: datetime) -> None:
-        raise _not_yet("Leaving a memory out of one chat")
+        self._memory.exclude(memory_id, conversation_id, now)
 
     def candidates(self) -> Sequence[Candidate]:
+        """Oldest first, so that nothing waits for ever."""
         return [
-            Candidate(thought.memory_id, thought.text)
-            for thought in self._memory.thoughts(waiting=True)
+            Candidate(thought.memory_id, thought.text, thought.object or "")
+            for thought in reversed(self._memory.thoughts(waiting=True))
         ]
 
-    def decide(self, candidate_id: int, answer: str, now: datetime) -> None:
-        if answer == "yes":
+    def decide(self, candidate_id: int, keep: bool, now: datetime) -> None:
+        if keep:
             self._memory.confirm_thought(candidate_id, now)
         else:
             self._memory.forget([candidate_id], now)
 
     def close(self) -> None:
         self._memory.close()
+
+
+def _row(row: "StoredRow", now: datetime) -> MemoryRow:
+    return MemoryRow(
+        row.id,
+        row.kind,
+        row.text,
+        row.role,
+        row.created,
+        row.state,
+        row.retention(now),
+        row.pinned,
+        row.conversation_id,
+        row.turn_id,
+        row.speaker,
+    )
 
 
 def _not_yet(what: str) -> AssistantError:

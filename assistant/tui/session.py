@@ -12,6 +12,7 @@ from typing import Literal, Protocol
 from assistant.conversation.events import Event, Phase
 from assistant.records import Conversation, Kind, Message, Recall, Role, State, Usage
 
+Keep = Literal["newer", "older", "both"]
 ChatMode = Literal["normal", "read-only", "temporary"]
 
 
@@ -96,6 +97,7 @@ class Conflict:
 
     older: MemoryRow
     newer: MemoryRow
+    id: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +213,9 @@ class Store(Protocol):
 
     def rename(self, conversation_id: int, title: str) -> None: ...
 
+    def delete(self, conversation_id: int, now: datetime) -> None:
+        """Hide a conversation and its memories; `undo` brings them back."""
+
     def search(self, text: str) -> Sequence[SearchHit]:
         """Messages of every conversation, best first."""
 
@@ -227,8 +232,8 @@ class Store(Protocol):
 
     def conflicts(self, now: datetime) -> Sequence[Conflict]: ...
 
-    def settle_conflict(self, conflict: Conflict, keep: str, now: datetime) -> None:
-        """`keep` is "newer", "older" or "both"."""
+    def settle_conflict(self, conflict: Conflict, keep: Keep, now: datetime) -> None:
+        """The person's word on it; what is not kept is superseded, never deleted."""
 
     def portrait(self, now: datetime) -> Sequence[PortraitLine]: ...
 
@@ -243,16 +248,13 @@ class Store(Protocol):
 
     def pin(self, memory_ids: Collection[int], pinned: bool, now: datetime) -> None: ...
 
-    def merge(self, memory_ids: Collection[int], now: datetime) -> None: ...
-
     def exclude(self, memory_id: int, conversation_id: int, now: datetime) -> None:
         """Never recall this memory in this conversation."""
 
     def candidates(self) -> Sequence[Candidate]:
         """Thoughts that wait for a yes."""
 
-    def decide(self, candidate_id: int, answer: str, now: datetime) -> None:
-        """`answer` is "yes", "no" or "never": nothing of this topic again."""
+    def decide(self, candidate_id: int, keep: bool, now: datetime) -> None: ...
 
     def close(self) -> None:
         """Close the file."""
@@ -289,6 +291,7 @@ class Facts:
     keys: Mapping[str, str] = field(default_factory=dict)
     may_prefill: Callable[[], bool] = lambda: False
     network: Callable[[], str] = lambda: ""  # empty while nothing leaves the machine
+    never_store: Callable[[str], None] = lambda topic: None
     save_setting: Callable[[str, str], None] = lambda name, value: None
 
 

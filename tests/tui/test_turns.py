@@ -101,10 +101,9 @@ async def test_why_shows_what_was_given_to_the_model_and_never_says_caused() -> 
         assert ("pin", (2,), True) in engine.store.calls
         await pilot.press("t")
         await wait_for(pilot, lambda: "the prompt of turn 100 [/foo]" in drawn(app))
-        await pilot.press("e")
-        await wait_for(pilot, lambda: app.screen.id != "_default" and len(app.screen_stack) == 3)
-        await pilot.press("!", "ctrl+s")
-        await wait_for(pilot, lambda: any(call[0] == "edit" for call in engine.calls))
+        await pilot.press("up", "e")  # a message stays as it was said
+        await pilot.pause(0.1)
+        assert isinstance(app.screen, WhyScreen)
         await pilot.press("escape")
         await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen))
 
@@ -187,6 +186,20 @@ async def test_every_screen_opens_by_its_key_and_by_its_command() -> None:
             await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen))
 
 
+async def test_a_chat_is_renamed_and_deleted() -> None:
+    store = FakeStore()
+    app = make_app(FakeEngine(store))
+    async with app.run_test() as pilot:
+        await say(pilot, app, "question")
+        app.screen.query_one(PromptInput).fill("/rename A better [/title]")
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: store.conversations_[1].title == "A better [/title]")
+        app.screen.query_one(PromptInput).fill("/delete")
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: store.conversations_ == {})
+        assert app.screen.query_one(Transcript).last is None
+
+
 async def test_a_chat_is_exported_once_and_never_over_a_file(tmp_path: Path) -> None:
     app = make_app(FakeEngine(FakeStore(), reply="The \x1b]52;c;aGk=\x07answer"))
     async with app.run_test() as pilot:
@@ -259,19 +272,23 @@ async def test_five_thousand_turns_open_as_a_window_that_moves() -> None:
 
 
 async def test_in_mode_ask_a_thought_waits_for_its_answer_and_typing_goes_on() -> None:
+    never: list[str] = []
     store = FakeStore(candidates_=[Candidate(7, "avoids cilantro"), Candidate(8, "has a [/dog]")])
     engine = FakeEngine(store)
-    app = make_app(engine, facts=Facts(memory_mode="ask"))
+    app = make_app(engine, facts=Facts(memory_mode="ask", never_store=never.append))
     async with app.run_test(size=(80, 24)) as pilot:
         chip = app.screen.query_one(ConsentChip)
         await wait_for(pilot, lambda: chip.has_class("-asking"))
         await pilot.press("y")
         assert app.screen.query_one(PromptInput).text == "y"
         await pilot.press("ctrl+y", "y")
-        await wait_for(pilot, lambda: ("decide", 7, "yes") in store.calls)
+        await wait_for(pilot, lambda: ("decide", 7, True) in store.calls)
         await wait_for(pilot, lambda: "has a [/dog]" in drawn(app))
         await pilot.press("v")
-        await wait_for(pilot, lambda: ("decide", 8, "never") in store.calls)
+        await wait_for(pilot, lambda: "Nothing is kept that holds these words" in drawn(app))
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: ("decide", 8, False) in store.calls)
+        assert never == ["has a [/dog]"]
         await wait_for(pilot, lambda: not chip.has_class("-asking"))
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from assistant.tui.session import Candidate
 from assistant.tui.widgets.consent import ConsentChip
-from assistant.tui.widgets.dialogs import EditText
+from assistant.tui.widgets.dialogs import AskLine, EditText
 
 if TYPE_CHECKING:
     from assistant.tui.screens.chat import ChatScreen
@@ -36,20 +36,29 @@ class ConsentFlow:
 
     async def answered(self, candidate: Candidate, answer: str) -> None:
         """`answer` is "yes", "edit", "no" or "never"."""
-        if answer != "edit":
-            await self._decide(candidate, answer)
-            return
+        app = self._screen.app
 
         async def keep(text: str | None) -> None:
             if text:
-                await self._decide(candidate, "yes", text)
+                await self._decide(candidate, True, text)
 
-        question = EditText("What should be remembered?", candidate.text)
-        self._screen.app.push_screen(question, keep)
+        async def never(topic: str | None) -> None:
+            if topic and topic.strip():
+                self._screen.assistant_app.facts.never_store(topic.strip())
+                await self._decide(candidate, False)
 
-    async def _decide(self, candidate: Candidate, answer: str, text: str = "") -> None:
+        match answer:
+            case "edit":
+                app.push_screen(EditText("What should be remembered?", candidate.text), keep)
+            case "never":
+                question = "Nothing is kept that holds these words"
+                app.push_screen(AskLine(question, candidate.topic or candidate.text), never)
+            case _:
+                await self._decide(candidate, answer == "yes")
+
+    async def _decide(self, candidate: Candidate, keep: bool, text: str = "") -> None:
         screen, now = self._screen, self._screen.backend.clock()
-        await screen.do(lambda store: store.decide(candidate.id, answer, now))
+        await screen.do(lambda store: store.decide(candidate.id, keep, now))
         if text and text != candidate.text:
             await screen.ask_engine(lambda engine: engine.edit(candidate.id, text, now))
         await self.ask_next()

@@ -18,7 +18,7 @@ from textual.widgets import DataTable, Footer, Input, Static
 from assistant.tui.memory_filter import parse_filter
 from assistant.tui.memory_text import conflict_text, details_text, portrait_text
 from assistant.tui.screens.store_screen import StoreScreen
-from assistant.tui.session import Conflict, MemoryRow, Store
+from assistant.tui.session import Conflict, Keep, MemoryRow, Store
 from assistant.tui.text import cell, count, day, plain
 from assistant.tui.widgets.dialogs import Confirm, EditText
 from assistant.tui.worker import Backend
@@ -208,7 +208,7 @@ class MemoryScreen(StoreScreen[None]):
             self._conflicts = list(found)
             self._show(conflict_text(found))
 
-    async def action_settle(self, keep: str) -> None:
+    async def action_settle(self, keep: Keep) -> None:
         """Decide the first conflict of the inbox."""
         if not self._conflicts:
             return
@@ -245,16 +245,30 @@ class MemoryScreen(StoreScreen[None]):
         words = "{} pinned." if pinned else "{} no longer pinned."
         await self._change(words, lambda store, ids: store.pin(ids, pinned, now))
 
-    async def action_merge(self) -> None:
-        if len(self._selected) < 2:
-            self.tell("Select two or more with Space first.")
+    def action_merge(self) -> None:
+        """Say in one thought what several say: the newest is edited, the others are forgotten."""
+        chosen = [self._rows[id_] for id_ in self._rows if id_ in self._selected]
+        if len(chosen) < 2 or any(row.kind != "thought" for row in chosen):
+            self.tell("Select two or more thoughts with Space first.")
             return
-        now = self.backend.clock()
-        await self._change("{} made one.", lambda store, ids: store.merge(ids, now))
+        newest, others = chosen[0], [row.id for row in chosen[1:]]
+
+        async def save(text: str | None) -> None:
+            if not text:
+                return
+            now = self.backend.clock()
+            if text != newest.text:
+                await self.ask_engine(lambda engine: engine.edit(newest.id, text, now))
+            if await self.do(lambda store: store.forget(others, now)):
+                self._selected.clear()
+                self.load_rows()
+
+        self.app.push_screen(EditText("One thought for all of them", newest.text), save)
 
     def action_edit(self) -> None:
         row = self.current
-        if row is None:
+        if row is None or row.kind != "thought":
+            self.tell("What was said stays as it was said; thoughts can be edited.")
             return
 
         async def save(text: str | None) -> None:

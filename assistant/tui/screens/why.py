@@ -148,6 +148,9 @@ class WhyScreen(StoreScreen[None]):
             self.tell("Choose a memory first, with Up and Down.")
             return
         memory = card.memory
+        if memory.kind != "thought":
+            self.tell("What was said stays as it was said; thoughts can be edited.")
+            return
 
         async def save(text: str | None) -> None:
             if text and text != memory.text:

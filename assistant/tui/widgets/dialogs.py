@@ -95,5 +95,9 @@ class EditText(ModalScreen[str | None]):
             yield area
             yield Static(plain("ctrl+s save   esc leave"), classes="hint")
 
+    def on_mount(self) -> None:
+        area = self.query_one(TextArea)
+        area.move_cursor(area.document.end)
+
     def action_save(self) -> None:
         self.dismiss(self.query_one(TextArea).text.strip() or None)
