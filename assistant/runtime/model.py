@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Final, Literal, Self
+from typing import Literal, Self
 
 from assistant.errors import GenerationError
 from assistant.records import ChatMessage, SamplingParameters, Token
@@ -23,10 +23,6 @@ from assistant.runtime.sampling import Sampler, surprise_of
 from assistant.runtime.template import ChatTemplate
 from assistant.runtime.text_stream import TextStream
 from assistant.runtime.vocabulary import Vocabulary
-
-# Tokens of a prompt evaluated at once: progress is shown and a stop loses no more than this. On a
-# CPU 128 reads as fast as 512; where weights are streamed or on a GPU the whole batch is taken.
-_STEP: Final = 128
 
 Finish = Literal["stop", "length", "stopped"]
 
@@ -82,8 +78,8 @@ class Model:
         self.kv_cache = KvCache(self.context, options.n_sequences)
         self.info = _describe(path, loaded, self.vocabulary, options, window)
         self.template = self._find_template()
-        whole = window is not None or options.n_gpu_layers != 0
-        self._step = self.context.n_batch if whole else min(self.context.n_batch, _STEP)
+        # A prompt is read in such steps: progress is shown and a stop loses no more than one.
+        self._step = int(llama().llama_n_ubatch(loaded.context))
         self._identity: state_file.Identity | None = None
 
     @classmethod
