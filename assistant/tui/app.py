@@ -8,20 +8,22 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
 
 from textual.app import App
 from textual.binding import Binding, BindingType
+from textual.dom import DOMNode
 from textual.screen import Screen
 
 from assistant.errors import AssistantError
 from assistant.tui.commands import CommandProvider
 from assistant.tui.history import PromptHistory
+from assistant.tui.keys import keys_of, read_keymap
 from assistant.tui.power import on_battery
 from assistant.tui.providers import ChatProvider, MemoryProvider, ModelProvider, SettingProvider
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.screens.first_run import FirstRunScreen
-from assistant.tui.screens.help import HelpScreen
+from assistant.tui.screens.help import HelpScreen, help_text
 from assistant.tui.screens.memory import MemoryScreen
 from assistant.tui.screens.models import ModelsScreen
 from assistant.tui.screens.search import SearchScreen
@@ -29,7 +31,12 @@ from assistant.tui.screens.why import WhyScreen
 from assistant.tui.session import Engine, Facts, ModelShelf, SearchHit, Store, TurnText
 from assistant.tui.text import one_line
 from assistant.tui.themes import CHOICES, THEMES
+from assistant.tui.widgets.consent import ConsentChip
+from assistant.tui.widgets.find import FindBar
 from assistant.tui.widgets.header import Status
+from assistant.tui.widgets.prompt import PromptInput
+from assistant.tui.widgets.transcript import Transcript
+from assistant.tui.widgets.turn import TurnView
 from assistant.tui.worker import Backend
 
 if TYPE_CHECKING:
@@ -98,6 +105,10 @@ class AssistantApp(App[int]):
         self.theme = theme if theme in self.available_themes else "assistant-dark"
         self.set_keymap(dict(self.facts.keys))
 
+    @property
+    def chat(self) -> ChatScreen:
+        return self._chat
+
     def get_default_screen(self) -> ChatScreen:
         return self._chat
 
@@ -154,7 +165,7 @@ class AssistantApp(App[int]):
     # --- screens -------------------------------------------------------------------------------
 
     def action_help(self) -> None:
-        self._push_once(HelpScreen())
+        self._push_once(HelpScreen(help_text(keys_of(KEY_PLACES))))
 
     def action_memory(self, filter_text: str = "") -> None:
         self._push_once(MemoryScreen(self.backend, filter_text))
@@ -199,10 +210,23 @@ class AssistantApp(App[int]):
             self.notify(f"There is no theme {one_line(name)!r}. Try {known}.", markup=False)
 
 
+KEY_PLACES: Final[tuple[tuple[str, type[DOMNode]], ...]] = (
+    ("everywhere", AssistantApp),
+    ("input", PromptInput),
+    ("chat", ChatScreen),
+    ("on an answer", TurnView),
+    ("transcript", Transcript),
+    ("find", FindBar),
+    ("consent", ConsentChip),
+    ("why", WhyScreen),
+    ("memory", MemoryScreen),
+    ("models", ModelsScreen),
+)
+
+
 def run(settings: RunSettings) -> int:
     """Run the app on this terminal until the person quits. Returns the exit code."""
     from assistant.config import load_config, save_setting
-    from assistant.tui.keys import read_keymap
     from assistant.tui.live import LiveEngine
     from assistant.tui.live_models import LiveShelf
     from assistant.tui.live_store import open_live_store
@@ -228,7 +252,7 @@ def run(settings: RunSettings) -> int:
             memory_mode=config.text("memory.mode"),
             data_dir=str(paths.data_dir),
             first_run=not paths.database.exists(),
-            keys=read_keymap(config.words("chat.keys")),
+            keys=read_keymap(config.words("chat.keys"), keys_of(KEY_PLACES)),
             may_prefill=lambda: may_prefill(config.text("chat.prefill_while_typing")),
             network=network_state,
             never_store=never_store,

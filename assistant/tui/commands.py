@@ -1,22 +1,20 @@
 """The commands a person can type after a slash or choose in the palette: one table for both.
 
-Each is a name, what it takes, what it does in words, and a function on the chat screen. Knows no
+Each is a name, what it takes, what it does in words, and a function on the chat chat. Knows no
 engine: the functions call the screen's own actions.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from difflib import get_close_matches
-from typing import TYPE_CHECKING, Final
+from typing import Any, Final, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
 from assistant.tui.export import export_markdown
+from assistant.tui.frame import Chat, Frame
 
-if TYPE_CHECKING:
-    from assistant.tui.screens.chat import ChatScreen
-
-Run = Callable[["ChatScreen", str], Awaitable[None]]
+Run = Callable[[Chat, str], Coroutine[Any, Any, None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,102 +27,102 @@ class Command:
     run: Run
 
 
-async def _new(screen: "ChatScreen", argument: str) -> None:
-    await screen.open_conversation(None)
+async def _new(chat: Chat, argument: str) -> None:
+    await chat.open_conversation(None)
 
 
-async def _temporary(screen: "ChatScreen", argument: str) -> None:
-    await screen.open_conversation(None, "temporary")
+async def _temporary(chat: Chat, argument: str) -> None:
+    await chat.open_conversation(None, "temporary")
 
 
-async def _read_only(screen: "ChatScreen", argument: str) -> None:
-    await screen.open_conversation(None, "read-only")
+async def _read_only(chat: Chat, argument: str) -> None:
+    await chat.open_conversation(None, "read-only")
 
 
-async def _help(screen: "ChatScreen", argument: str) -> None:
-    screen.assistant_app.action_help()
+async def _help(chat: Chat, argument: str) -> None:
+    chat.frame.action_help()
 
 
-async def _memory(screen: "ChatScreen", argument: str) -> None:
-    screen.assistant_app.action_memory(argument)
+async def _memory(chat: Chat, argument: str) -> None:
+    chat.frame.action_memory(argument)
 
 
-async def _models(screen: "ChatScreen", argument: str) -> None:
-    screen.assistant_app.action_models()
+async def _models(chat: Chat, argument: str) -> None:
+    chat.frame.action_models()
 
 
-async def _why(screen: "ChatScreen", argument: str) -> None:
-    screen.act_on_last("why")
+async def _why(chat: Chat, argument: str) -> None:
+    chat.act_on_last("why")
 
 
-async def _again(screen: "ChatScreen", argument: str) -> None:
-    screen.act_on_last("regenerate")
+async def _again(chat: Chat, argument: str) -> None:
+    chat.act_on_last("regenerate")
 
 
-async def _edit(screen: "ChatScreen", argument: str) -> None:
-    screen.act_on_last("edit")
+async def _edit(chat: Chat, argument: str) -> None:
+    chat.act_on_last("edit")
 
 
-async def _copy(screen: "ChatScreen", argument: str) -> None:
-    screen.act_on_last("copy")
+async def _copy(chat: Chat, argument: str) -> None:
+    chat.act_on_last("copy")
 
 
-async def _find(screen: "ChatScreen", argument: str) -> None:
-    screen.action_find()
+async def _find(chat: Chat, argument: str) -> None:
+    chat.action_find()
 
 
-async def _search(screen: "ChatScreen", argument: str) -> None:
-    screen.assistant_app.action_search(argument)
+async def _search(chat: Chat, argument: str) -> None:
+    chat.frame.action_search(argument)
 
 
-async def _forget(screen: "ChatScreen", argument: str) -> None:
-    screen.assistant_app.action_memory(argument)
+async def _forget(chat: Chat, argument: str) -> None:
+    chat.frame.action_memory(argument)
 
 
-async def _undo(screen: "ChatScreen", argument: str) -> None:
-    await screen.undo()
+async def _undo(chat: Chat, argument: str) -> None:
+    await chat.undo()
 
 
-async def _export(screen: "ChatScreen", argument: str) -> None:
+async def _export(chat: Chat, argument: str) -> None:
     """Write the open chat as markdown, never over a file that is there."""
-    turns = list(screen.transcript.turns)
+    turns = list(chat.transcript.turns)
     if not argument or not turns:
-        screen.tell("Say /export and a file name, in a chat that has begun.")
+        chat.tell("Say /export and a file name, in a chat that has begun.")
         return
     try:
-        file = await screen.backend.on_store_thread(lambda: export_markdown(turns, argument))
+        file = await chat.backend.on_store_thread(lambda: export_markdown(turns, argument))
     except OSError as error:
-        screen.tell(f"{argument} could not be written: {error.strerror}.", error=True)
+        chat.tell(f"{argument} could not be written: {error.strerror}.", error=True)
     else:
-        screen.tell(f"Written to {file}.")
+        chat.tell(f"Written to {file}.")
 
 
-async def _rename(screen: "ChatScreen", argument: str) -> None:
-    conversation_id = screen.conversation_id
+async def _rename(chat: Chat, argument: str) -> None:
+    conversation_id = chat.conversation_id
     if conversation_id is None or not argument:
-        screen.tell("Say /rename and the new title, in a chat that has begun.")
+        chat.tell("Say /rename and the new title, in a chat that has begun.")
         return
-    await screen.do(lambda store: store.rename(conversation_id, argument))
-    screen.refresh_list()
+    await chat.do(lambda store: store.rename(conversation_id, argument))
+    chat.refresh_list()
 
 
-async def _delete(screen: "ChatScreen", argument: str) -> None:
+async def _delete(chat: Chat, argument: str) -> None:
     """Hide the open chat and what was remembered of it; /undo brings both back."""
-    conversation_id, now = screen.conversation_id, screen.backend.clock()
+    conversation_id, now = chat.conversation_id, chat.backend.clock()
     if conversation_id is None:
-        screen.tell("This chat has not begun.")
-    elif await screen.open_conversation(None):
-        if await screen.do(lambda store: store.delete(conversation_id, now)):
-            screen.tell("The chat is gone. /undo brings it back.")
-        screen.refresh_list()
+        chat.tell("This chat has not begun.")
+    elif await chat.open_conversation(None):
+        if await chat.do(lambda store: store.delete(conversation_id, now)):
+            chat.tell("The chat is gone. /undo brings it back.")
+        chat.refresh_list()
 
 
-async def _theme(screen: "ChatScreen", argument: str) -> None:
-    screen.assistant_app.choose_theme(argument)
+async def _theme(chat: Chat, argument: str) -> None:
+    chat.frame.choose_theme(argument)
 
 
-async def _quit(screen: "ChatScreen", argument: str) -> None:
-    screen.app.exit(0)
+async def _quit(chat: Chat, argument: str) -> None:
+    chat.app.exit(0)
 
 
 COMMANDS: Final = {
@@ -180,13 +178,6 @@ def matching(text: str) -> list[Command]:
 class CommandProvider(Provider):
     """The same commands in the palette."""
 
-    def _chat(self) -> "ChatScreen | None":
-        from assistant.tui.screens.chat import ChatScreen
-
-        return next(
-            (screen for screen in self.app.screen_stack if isinstance(screen, ChatScreen)), None
-        )
-
     async def discover(self) -> Hits:
         for command in COMMANDS.values():
             yield DiscoveryHit(_title(command), self._call(command), help=f"/{command.name}")
@@ -203,12 +194,9 @@ class CommandProvider(Provider):
                     help=f"/{command.name}",
                 )
 
-    def _call(self, command: Command) -> Callable[[], None]:
-        def call() -> None:
-            if (chat := self._chat()) is not None:
-                chat.run_worker(command.run(chat, ""), exit_on_error=True)
-
-        return call
+    def _call(self, command: Command) -> Callable[[], object]:
+        chat = cast(Frame, self.app).chat
+        return lambda: chat.begin(command.run(chat, ""))
 
 
 def _title(command: Command) -> str:

@@ -33,29 +33,8 @@ class Key:
     place: str
 
 
-def all_keys() -> list[Key]:
-    """In the order a person meets them."""
-    from assistant.tui.app import AssistantApp
-    from assistant.tui.screens.chat import ChatScreen
-    from assistant.tui.screens.memory import MemoryScreen
-    from assistant.tui.screens.models import ModelsScreen
-    from assistant.tui.screens.why import WhyScreen
-    from assistant.tui.widgets.find import FindBar
-    from assistant.tui.widgets.prompt import PromptInput
-    from assistant.tui.widgets.transcript import Transcript
-    from assistant.tui.widgets.turn import TurnView
-
-    places: list[tuple[str, type[DOMNode]]] = [
-        ("everywhere", AssistantApp),
-        ("input", PromptInput),
-        ("chat", ChatScreen),
-        ("on an answer", TurnView),
-        ("transcript", Transcript),
-        ("find", FindBar),
-        ("why", WhyScreen),
-        ("memory", MemoryScreen),
-        ("models", ModelsScreen),
-    ]
+def keys_of(places: Iterable[tuple[str, type[DOMNode]]]) -> list[Key]:
+    """The bindings of each (place, class), in the order given."""
     return [key for place, owner in places for key in _keys_of(place, owner)]
 
 
@@ -70,16 +49,16 @@ def _name(key: str) -> str:
     return _NAMES.get(key.strip(), key.strip())
 
 
-def read_keymap(pairs: Iterable[str]) -> Mapping[str, str]:
+def read_keymap(pairs: Iterable[str], keys: Iterable[Key]) -> Mapping[str, str]:
     """`chat.keys` -> what Textual's `set_keymap` takes. Raises SettingError."""
-    known = {key.id for key in all_keys()}
+    known = {key.id for key in keys}
     keymap: dict[str, str] = {}
     for pair in pairs:
-        name, _, keys = pair.partition("=")
-        if not keys.strip() or name.strip() not in known:
+        name, _, wanted = pair.partition("=")
+        if not wanted.strip() or name.strip() not in known:
             raise SettingError(
                 f"chat.keys: {pair!r} names no key of this program.",
                 "Write it as prompt.send=ctrl+s; /help lists the names.",
             )
-        keymap[name.strip()] = keys.strip().replace("|", ",")
+        keymap[name.strip()] = wanted.strip().replace("|", ",")
     return keymap

@@ -7,16 +7,14 @@ candidate, as markup.
 import asyncio
 from collections.abc import Callable
 from functools import partial
-from typing import TYPE_CHECKING, Final, cast
+from typing import Final, cast
 
 from textual.command import DiscoveryHit, Hit, Hits, Provider
 
+from assistant.tui.frame import Frame
 from assistant.tui.memory_filter import parse_filter
 from assistant.tui.text import cell, day, one_line
 from assistant.tui.themes import CHOICES
-
-if TYPE_CHECKING:
-    from assistant.tui.app import AssistantApp
 
 N_HITS: Final = 12  # memories shown at most: the palette is no table
 MEMORY_MODES: Final = ("auto", "ask", "off")
@@ -24,15 +22,15 @@ MEMORY_MODES: Final = ("auto", "ask", "off")
 
 class _AppProvider(Provider):
     @property
-    def assistant_app(self) -> "AssistantApp":
-        return cast("AssistantApp", self.app)
+    def frame(self) -> Frame:
+        return cast(Frame, self.app)
 
 
 class ChatProvider(_AppProvider):
     """Open a chat by its title."""
 
     async def search(self, query: str) -> Hits:
-        app, matcher = self.assistant_app, self.matcher(query)
+        app, matcher = self.frame, self.matcher(query)
         found = await app.backend.ask_store(lambda store: store.conversations())
         for conversation in found:
             title = one_line(conversation.title, 80)
@@ -51,7 +49,7 @@ class MemoryProvider(_AppProvider):
     """Show memories that hold the words."""
 
     async def search(self, query: str) -> Hits:
-        app = self.assistant_app
+        app = self.frame
         wanted, _ = parse_filter(query)
         now = app.backend.clock()
         rows = await app.backend.ask_store(lambda store: store.memories(wanted, now))
@@ -70,7 +68,7 @@ class ModelProvider(_AppProvider):
     """Answer with another model that is here."""
 
     async def search(self, query: str) -> Hits:
-        app, matcher = self.assistant_app, self.matcher(query)
+        app, matcher = self.frame, self.matcher(query)
         if app.shelf is None:
             return
         for row in await asyncio.to_thread(app.shelf.rows):
@@ -84,7 +82,7 @@ class SettingProvider(_AppProvider):
     """What memory does, and the colours: light, dark, or the terminal's own."""
 
     def _settings(self) -> list[tuple[str, Callable[[], None]]]:
-        app = self.assistant_app
+        app = self.frame
         modes = [(f"Memory: {mode}", partial(app.set_memory_mode, mode)) for mode in MEMORY_MODES]
         colours = [(f"Colours: {name}", partial(app.choose_theme, name)) for name in CHOICES]
         return [*modes, *colours]

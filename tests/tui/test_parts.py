@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 from assistant.conversation.events import Event, Phase, TokenText
 from assistant.errors import SettingError
 from assistant.records import Message
+from assistant.tui.app import KEY_PLACES
 from assistant.tui.history import PromptHistory
-from assistant.tui.keys import read_keymap
+from assistant.tui.keys import keys_of, read_keymap
 from assistant.tui.memory_filter import parse_filter
 from assistant.tui.memory_text import spark
 from assistant.tui.power import on_battery
@@ -148,9 +149,10 @@ def test_messages_pair_into_turns_also_where_a_reply_is_missing() -> None:
 
 
 def test_own_keys_are_read_and_unknown_ones_named() -> None:
-    assert read_keymap(["prompt.send=ctrl+s|f5"]) == {"prompt.send": "ctrl+s,f5"}
+    keys = keys_of(KEY_PLACES)
+    assert read_keymap(["prompt.send=ctrl+s|f5"], keys) == {"prompt.send": "ctrl+s,f5"}
     with pytest.raises(SettingError, match="names no key"):
-        read_keymap(["prompt.fly=ctrl+s"])
+        read_keymap(["prompt.fly=ctrl+s"], keys)
 
 
 def test_a_draining_battery_is_seen(tmp_path: Path) -> None:

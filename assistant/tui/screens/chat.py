@@ -4,8 +4,9 @@ Draws the engine's events and sends the person's intents to the backend. Decides
 memory or models. What the keys on a turn do is in `turn_actions`, the slash commands in `commands`.
 """
 
+from collections.abc import Coroutine
 from dataclasses import replace
-from typing import TYPE_CHECKING, ClassVar, cast
+from typing import Any, ClassVar, cast
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -23,6 +24,7 @@ from assistant.conversation.events import (
     TokenText,
 )
 from assistant.tui import commands
+from assistant.tui.frame import Frame
 from assistant.tui.messages import (
     BackgroundDone,
     BackgroundFailed,
@@ -46,9 +48,6 @@ from assistant.tui.widgets.prompt import PromptInput
 from assistant.tui.widgets.transcript import Transcript
 from assistant.tui.widgets.turn import TurnView, recorded_turn
 from assistant.tui.worker import DRAWS_PER_SECOND, Backend, Listener
-
-if TYPE_CHECKING:
-    from assistant.tui.app import AssistantApp
 
 WELCOME: dict[ChatMode, str] = {
     "normal": "Nothing you write leaves this machine.\n"
@@ -89,8 +88,12 @@ class ChatScreen(StoreScreen[None]):
         self._listener = Listener(self.post_message)
 
     @property
-    def assistant_app(self) -> "AssistantApp":
-        return cast("AssistantApp", self.app)
+    def frame(self) -> Frame:
+        return cast(Frame, self.app)
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> object:
+        """Do something that takes a moment, without waiting for it."""
+        return self.run_worker(work)
 
     # --- drawing -------------------------------------------------------------------------------
 
@@ -104,7 +107,7 @@ class ChatScreen(StoreScreen[None]):
                 yield Transcript()
                 yield ConsentChip()
                 yield PhaseLine()
-                yield PromptInput(self.assistant_app.history)
+                yield PromptInput(self.frame.history)
         yield Footer(show_command_palette=False)
 
     def on_mount(self) -> None:
@@ -116,7 +119,7 @@ class ChatScreen(StoreScreen[None]):
         self.refresh_list()
 
     def on_screen_resume(self) -> None:
-        self.set_status(replace(self._status, network=self.assistant_app.facts.network()))
+        self.set_status(replace(self._status, network=self.frame.facts.network()))
 
     def load_model(self) -> None:
         """Load the chosen model, the first time and whenever another was chosen."""
@@ -129,6 +132,14 @@ class ChatScreen(StoreScreen[None]):
     @property
     def transcript(self) -> Transcript:
         return self.query_one(Transcript)
+
+    @property
+    def find_bar(self) -> FindBar:
+        return self.query_one(FindBar)
+
+    @property
+    def consent_chip(self) -> ConsentChip:
+        return self.query_one(ConsentChip)
 
     @property
     def status(self) -> Status:
@@ -253,7 +264,7 @@ class ChatScreen(StoreScreen[None]):
         if self.writing is not None:
             self.tell(STILL_WRITING)
             return
-        self.assistant_app.history.add(text, keep=self._status.chat_mode == "normal")
+        self.frame.history.add(text, keep=self._status.chat_mode == "normal")
         self.prompt.text = ""
         now, replaces = self.backend.clock(), self.replaces
         self.stop_editing()
@@ -267,7 +278,7 @@ class ChatScreen(StoreScreen[None]):
         if command is None:
             self.tell(problem)
             return
-        self.assistant_app.history.add(text, keep=self._status.chat_mode == "normal")
+        self.frame.history.add(text, keep=self._status.chat_mode == "normal")
         self.prompt.text = ""
         await command.run(self, argument)
 
@@ -308,7 +319,7 @@ class ChatScreen(StoreScreen[None]):
         """Read the prompt ahead while the person thinks."""
         if self.backend.busy or self._status.model is None or event.text.startswith("/"):
             return
-        if self.assistant_app.facts.may_prefill():
+        if self.frame.facts.may_prefill():
             now = self.backend.clock()
             self.backend.when_idle(lambda engine: engine.prefill(event.text, now))
 
@@ -422,7 +433,7 @@ class ChatScreen(StoreScreen[None]):
     # --- finding -------------------------------------------------------------------------------
 
     def action_find(self) -> None:
-        self.query_one(FindBar).open()
+        self.find_bar.open()
 
     @on(FindBar.Wanted)
     async def find(self, event: FindBar.Wanted) -> None:

@@ -3,40 +3,35 @@
 Knows the chat screen it asks on.
 """
 
-from typing import TYPE_CHECKING
-
+from assistant.tui.frame import Chat
 from assistant.tui.session import Candidate
-from assistant.tui.widgets.consent import ConsentChip
 from assistant.tui.widgets.dialogs import AskLine, EditText
-
-if TYPE_CHECKING:
-    from assistant.tui.screens.chat import ChatScreen
 
 
 class ConsentFlow:
     """One question at a time, the oldest thought first."""
 
-    def __init__(self, screen: "ChatScreen") -> None:
-        self._screen = screen
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
 
     async def ask_next(self) -> None:
         """Show the next question, or none."""
-        if self._screen.status.memory_mode != "ask":
+        if self._chat.status.memory_mode != "ask":
             return
-        waiting = await self._screen.ask(lambda store: list(store.candidates())) or []
-        chip = self._screen.query_one(ConsentChip)
+        waiting = await self._chat.ask(lambda store: list(store.candidates())) or []
+        chip = self._chat.consent_chip
         chip.ask(waiting[0] if waiting else None, max(0, len(waiting) - 1))
         if not waiting and chip.has_focus:
-            self._screen.prompt.focus()
+            self._chat.prompt.focus()
 
     def focus(self) -> None:
-        chip = self._screen.query_one(ConsentChip)
+        chip = self._chat.consent_chip
         if chip.candidate is not None:
             chip.focus()
 
     async def answered(self, candidate: Candidate, answer: str) -> None:
         """`answer` is "yes", "edit", "no" or "never"."""
-        app = self._screen.app
+        app = self._chat.app
 
         async def keep(text: str | None) -> None:
             if text:
@@ -44,7 +39,7 @@ class ConsentFlow:
 
         async def never(topic: str | None) -> None:
             if topic and topic.strip():
-                self._screen.assistant_app.facts.never_store(topic.strip())
+                self._chat.frame.facts.never_store(topic.strip())
                 await self._decide(candidate, False)
 
         match answer:
@@ -57,8 +52,8 @@ class ConsentFlow:
                 await self._decide(candidate, answer == "yes")
 
     async def _decide(self, candidate: Candidate, keep: bool, text: str = "") -> None:
-        screen, now = self._screen, self._screen.backend.clock()
-        await screen.do(lambda store: store.decide(candidate.id, keep, now))
+        chat, now = self._chat, self._chat.backend.clock()
+        await chat.do(lambda store: store.decide(candidate.id, keep, now))
         if text and text != candidate.text:
-            await screen.ask_engine(lambda engine: engine.edit(candidate.id, text, now))
+            await chat.ask_engine(lambda engine: engine.edit(candidate.id, text, now))
         await self.ask_next()

@@ -1,19 +1,14 @@
 """Finding words in the open chat: which turns hold them, and which one is shown. Knows the chat screen."""
 
-from typing import TYPE_CHECKING
-
-from assistant.tui.widgets.find import FindBar
+from assistant.tui.frame import Chat
 from assistant.tui.widgets.turn import TurnView
-
-if TYPE_CHECKING:
-    from assistant.tui.screens.chat import ChatScreen
 
 
 class Finder:
     """One search at a time; it begins at the newest turn that holds the words."""
 
-    def __init__(self, screen: "ChatScreen") -> None:
-        self._screen = screen
+    def __init__(self, chat: Chat) -> None:
+        self._chat = chat
         self._hits: list[int] = []  # indices of turns
         self._at = 0
 
@@ -25,21 +20,21 @@ class Finder:
             self._at = len(self._hits) - 1
         elif self._hits:
             self._at = (self._at + step) % len(self._hits)
-        bar = self._screen.query_one(FindBar)
+        bar = self._chat.find_bar
         if self._hits:
             bar.show_count(f"{self._at + 1}/{len(self._hits)}")
-            await self._screen.transcript.reveal(self._hits[self._at])
+            await self._chat.transcript.reveal(self._hits[self._at])
         else:
             bar.show_count("nothing found" if wanted else "")
 
     @property
     def view(self) -> TurnView | None:
         """The turn that was found last, where it is still mounted."""
-        return self._screen.transcript.view_at(self._hits[self._at]) if self._hits else None
+        return self._chat.transcript.view_at(self._hits[self._at]) if self._hits else None
 
     def _search(self, wanted: str) -> list[int]:
         return [
             index
-            for index, turn in enumerate(self._screen.transcript.turns)
+            for index, turn in enumerate(self._chat.transcript.turns)
             if wanted in turn.prompt.casefold() or wanted in turn.reply.casefold()
         ]

@@ -1,5 +1,6 @@
 """Every key and every command on one page, read from the tables that make them work."""
 
+from collections.abc import Sequence
 from itertools import groupby
 from typing import ClassVar
 
@@ -11,7 +12,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from assistant.tui.commands import COMMANDS
-from assistant.tui.keys import all_keys
+from assistant.tui.keys import Key
 
 
 class HelpScreen(ModalScreen[None]):
@@ -21,18 +22,22 @@ class HelpScreen(ModalScreen[None]):
         Binding("escape,q,f1,enter,question_mark", "dismiss", "Close")
     ]
 
+    def __init__(self, text: Content) -> None:
+        super().__init__()
+        self._text = text
+
     def compose(self) -> ComposeResult:
         with VerticalScroll(id="help"):
-            yield Static(help_text())
+            yield Static(self._text)
 
     def on_mount(self) -> None:
         self.query_one("#help").focus()
 
 
-def help_text() -> Content:
+def help_text(keys: Sequence[Key]) -> Content:
     """The page as it is drawn."""
     lines: list[Content] = [Content.styled("Keys", "$primary bold")]
-    for place, keys in groupby(all_keys(), key=lambda key: key.place):
+    for place, group in groupby(keys, key=lambda key: key.place):
         lines.append(Content.styled(f"\n{place}", "$accent"))
         lines.extend(
             Content.assemble(
@@ -40,7 +45,7 @@ def help_text() -> Content:
                 Content(key.meaning.ljust(14)),
                 Content.styled(f"  {key.id}", "$text-muted"),
             )
-            for key in keys
+            for key in group
         )
     lines.append(Content.styled("\nCommands", "$primary bold"))
     lines.extend(
