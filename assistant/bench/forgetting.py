@@ -7,8 +7,9 @@ facts that were never needed before, which no policy can foresee. A need is a qu
 words with its fact and brings one of its own; recall@10 is whether the fact comes back. What comes back
 is used, so it is strengthened.
 
-Words are made up and drawn by Zipf's law; no embedder takes part. Nothing here knows how a policy
-decides: it calls `policy(memory, now)` once a week.
+Words are made up and drawn by Zipf's law, some of them from the conversation's topic; a text's vector
+is the sum of its words' random vectors, the rarer the longer, so meaning is shared words. Nothing here
+knows how a policy decides: it calls `policy(memory, now)` once a week.
 """
 
 import tempfile
@@ -23,7 +24,7 @@ import numpy as np
 
 from assistant.bench.report import Settings, print_report
 from assistant.memory.memory import Memory
-from assistant.records import EncodedText
+from assistant.records import EncodedText, FloatArray
 
 DAYS: Final = 365
 N_MESSAGES: Final = 10_000
@@ -37,6 +38,9 @@ N_WORDS: Final = 1_500
 FACT_WORDS: Final = (5, 10)
 QUERY_WORDS: Final = 2  # shared with the fact
 MESSAGES_A_CONVERSATION: Final = 40
+TOPIC_WORDS: Final = 12  # of a conversation; a message takes about a third of its words from them
+TOPIC_SHARE: Final = 0.33
+DIMENSION: Final = 384
 START: Final = datetime(2023, 1, 1, tzinfo=UTC)
 K: Final = 10
 
@@ -56,7 +60,16 @@ def hide_the_old(memory: Memory, now: datetime) -> None:
         )
 
 
-POLICIES: Final[dict[str, Policy]] = {"none": remember_everything, "age": hide_the_old}
+def fade(memory: Memory, now: datetime) -> None:
+    """The product's own policy, as the idle worker calls it."""
+    memory.fade(now)
+
+
+POLICIES: Final[dict[str, Policy]] = {
+    "none": remember_everything,
+    "age": hide_the_old,
+    "fade": fade,
+}
 
 
 @dataclass(slots=True)
@@ -68,6 +81,7 @@ class Year:
     usefulness: np.ndarray[Any, np.dtype[np.float64]]  # (n,)
     words: list[str]
     rng: np.random.Generator = field(repr=False)
+    vectors: dict[str, FloatArray] = field(repr=False)  # word -> (DIMENSION,)
 
     @classmethod
     def make(cls, seed: int, n_messages: int) -> "Year":
@@ -76,12 +90,24 @@ class Year:
         weights = 1 / np.arange(10, N_WORDS + 10)
         weights /= weights.sum()
         created = np.sort(rng.uniform(0, DAYS, n_messages))
-        texts = []
-        for _ in range(n_messages):
+        texts, topic = [], words[:TOPIC_WORDS]
+        for at in range(n_messages):
+            if at % MESSAGES_A_CONVERSATION == 0:
+                topic = rng.choice(words, TOPIC_WORDS, replace=False, p=weights).tolist()
             n = int(rng.integers(*FACT_WORDS))
-            texts.append(" ".join(rng.choice(words, n, replace=False, p=weights)))
+            n_topic = int(rng.binomial(n, TOPIC_SHARE))
+            own = rng.choice(words, n - n_topic, replace=False, p=weights)
+            texts.append(" ".join([*rng.choice(topic, n_topic, replace=False), *own]))
         usefulness = np.where(rng.random(n_messages) < USEFUL_SHARE, 1.0, USELESS)
-        return cls(texts, created.tolist(), usefulness, words, rng)
+        length = np.sqrt(np.log(1 / weights))[:, None]  # rare words weigh more, as in idf
+        vectors = rng.standard_normal((N_WORDS, DIMENSION)).astype(np.float32) * length
+        by_word = dict(zip(words, vectors.astype(np.float32), strict=True))
+        return cls(texts, created.tolist(), usefulness, words, rng, by_word)
+
+    def embed(self, text: str) -> FloatArray:
+        """(DIMENSION,), norm 1."""
+        total = np.sum([self.vectors[word] for word in text.split()], axis=0)
+        return np.asarray(total / np.linalg.norm(total), np.float32)
 
     def question(self, fact: int) -> str:
         said = self.texts[fact].split()
@@ -141,6 +167,7 @@ class _Life:
         self.last_used = np.array(year.created)
         self.day = 0.0
         self._conversation = 0
+        memory.use_embedder("simulated", DIMENSION)
 
     def record_until(self, day: float) -> None:
         """Record what is said before `day`, in one transaction."""
@@ -151,7 +178,13 @@ class _Life:
                 now = START + timedelta(days=created[at])
                 if at % MESSAGES_A_CONVERSATION == 0:
                     self._conversation = self.memory.new_conversation("", now)
-                encoded = EncodedText(texts[at], texts[at], None)
+                before = texts[at - 1] if at % MESSAGES_A_CONVERSATION else ""
+                encoded = EncodedText(
+                    texts[at],
+                    texts[at],
+                    self.year.embed(texts[at]),
+                    context_vector=self.year.embed(f"{before} {texts[at]}"),
+                )
                 message_id = self.memory.record_message(
                     encoded, now, conversation_id=self._conversation
                 )
@@ -176,7 +209,8 @@ class _Life:
     def ask(self, fact: int) -> bool:
         """Ask for a fact; what was needed and came back is used, which strengthens it."""
         now = START + timedelta(days=self.day)
-        found = self.memory.recall(self.year.question(fact), None, now, k=K)
+        question = self.year.question(fact)
+        found = self.memory.recall(question, self.year.embed(question), now, k=K)
         self.n_uses[fact] += 1
         self.last_used[fact] = self.day
         wanted = self.memory_ids[fact]
