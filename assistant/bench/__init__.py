@@ -14,11 +14,13 @@ import click
 # Subcommand -> the module that defines it; a module that is not built yet is not listed.
 BENCHMARKS: Final = MappingProxyType(
     {
+        "batch": "assistant.bench.batch",
         "decode": "assistant.bench.decode",
         "forgetting": "assistant.bench.forgetting",
         "prefix": "assistant.bench.prefix",
         "recall": "assistant.bench.recall",
         "thoughts": "assistant.bench.thoughts",
+        "window": "assistant.bench.window",
     }
 )
 

@@ -25,7 +25,9 @@ from assistant.runtime.window_library import (
 
 logger: Final = logging.getLogger(__name__)
 
-MARGIN_BYTES: Final = 256 << 20  # left to the rest of the machine when the budget is automatic
+# Left to the rest of the machine when the budget is automatic: a sixteenth, at most 256 MiB.
+_MARGIN_SHARE: Final = 16
+_MARGIN_BYTES_MAX: Final = 256 << 20
 SLOW_TOKENS_PER_SECOND: Final = 2.0  # below, a smaller model is the better advice
 _MEASURED_BYTES: Final = 256 << 20
 _RATES_UNKNOWN: Final = Rates(disk=1e9, compute=1e10)
@@ -61,14 +63,18 @@ def open_window(path: Path, setting: str, *, reserve_bytes: int) -> "WeightWindo
         handle = WindowHandle(path)
         return _opened(handle, lambda model_bytes: parse_budget(setting, model_bytes))
     free = available_bytes()
-    if free is None or not _exceeds(path, free - reserve_bytes):
+    if free is None or not _exceeds(path, free - reserve_bytes - _margin(free)):
         return None
     try:
         handle = WindowHandle(path)
     except WindowUnavailable as problem:
         logger.warning("%s The file is mapped instead.", problem)
         return None
-    return _opened(handle, lambda _: free - reserve_bytes - MARGIN_BYTES)
+    return _opened(handle, lambda _: free - reserve_bytes - _margin(free))
+
+
+def _margin(free: int) -> int:
+    return min(_MARGIN_BYTES_MAX, free // _MARGIN_SHARE)
 
 
 def _exceeds(path: Path, room_bytes: int) -> bool:
