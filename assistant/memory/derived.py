@@ -10,7 +10,8 @@ from datetime import datetime
 from typing import Any, Literal
 
 from assistant.errors import NotFound
-from assistant.memory import jobs, messages, thought_rows, thoughts
+from assistant.memory import consolidate, jobs, messages, thought_rows, thoughts
+from assistant.memory.consolidate import Faded
 from assistant.memory.relating import ungrounded_words
 from assistant.memory.schema import Store, from_text, to_text
 from assistant.memory.sentences import is_quoted
@@ -114,6 +115,11 @@ class DerivedMemory:
                 )
                 for thought in new
             ]
+            connection.executemany(
+                "UPDATE memories SET importance = max(importance, ?) WHERE message_id = ?"
+                " AND kind IN ('message', 'passage')",
+                [(thought.importance, thought.source_message_id) for thought in new],
+            )
             for memory_id in quoted:
                 thoughts.strengthen(connection, memory_id, now, "post_think", "quoted in a reply")
                 connection.execute(
@@ -326,6 +332,10 @@ class DerivedMemory:
         with self.store.write() as connection:
             for memory_id in memory_ids:
                 thoughts.strengthen(connection, memory_id, now, thought_rows.PERSON, reason)
+
+    def fade(self, now: datetime) -> Faded:
+        """Let the oldest memories of low retention fade into summaries. Deletes nothing."""
+        return consolidate.fade(self.store, now)
 
     def quoted_memories(self, turn_id: int) -> list[int]:
         """The memories given to the model in a turn whose words its reply took up."""

@@ -47,5 +47,16 @@ def reinforce(strength_days: float, elapsed_days: float, *, importance: float = 
     return max(strength_days, min(grown, MAX_STRENGTH_DAYS))
 
 
+# Recall looks among the faded when the best active memory holds less of the question's words
+# (by inverse document frequency) than this, and is no nearer in meaning than that.
+WEAK_COVERAGE: Final = 0.75
+WEAK_SIMILARITY: Final = 0.6
+
+
+def is_weak(coverage: float, similarity: float | None = None) -> bool:
+    """Whether the best active answer leaves enough open to search what has faded."""
+    return coverage < WEAK_COVERAGE and (similarity is None or similarity < WEAK_SIMILARITY)
+
+
 def _unit(value: float) -> float:
     return min(max(value, 0.0), 1.0)

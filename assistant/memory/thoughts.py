@@ -266,7 +266,8 @@ def forget_thought(
 def strengthen(
     connection: sqlite3.Connection, memory_id: int, now: datetime, actor: str, reason: str
 ) -> None:
-    """Count one use of any memory, after `retention.reinforce`; a thought's is in its history."""
+    """Count one use of any memory, after `retention.reinforce`, which wakes a faded one; a thought's
+    is in its history."""
     row = connection.execute("SELECT * FROM memories WHERE id = ?", (memory_id,)).fetchone()
     since = from_text(row["last_used"] or row["created"])
     elapsed_days = (now - since).total_seconds() / 86400
@@ -280,7 +281,8 @@ def strengthen(
     before = {name: row[name] for name in after}
     connection.execute(
         "UPDATE memories SET strength_days = :strength_days, last_used = :last_used,"
-        " use_count = :use_count WHERE id = :id",
+        " use_count = :use_count, state = CASE state WHEN 'faded' THEN 'active' ELSE state END"
+        " WHERE id = :id",
         {**after, "id": memory_id},
     )
     if row["kind"] == "thought":
