@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Never
 import click
 
 from assistant.catalogue.network import install_network_guard, log_network_to
-from assistant.cli import root
+from assistant.cli import ClosedPipe, root
 from assistant.cli.settings import Settings
 from assistant.errors import EXIT_OK, EXIT_SIGINT, EXIT_SIGPIPE, EXIT_SIGTERM, AssistantError
 
@@ -58,7 +58,7 @@ def run(settings: Settings, arguments: "Sequence[str] | None" = None) -> int:
         return EXIT_SIGINT
     except Terminated:
         return EXIT_SIGTERM
-    except BrokenPipeError:
+    except (BrokenPipeError, ClosedPipe):
         _drop_stdout()
         return EXIT_SIGPIPE
     except MemoryError:

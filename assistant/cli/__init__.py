@@ -113,8 +113,18 @@ def adopt(command: click.Command) -> click.Command:
     return command
 
 
+class ClosedPipe(BaseException):
+    """Nobody reads stdout any more. No OSError, because click would end that in exit 1."""
+
+
 class LazyGroup(click.Group):
     """A group that knows its commands by name and imports one when it is called."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:
+            raise ClosedPipe from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)

@@ -178,7 +178,7 @@ class Printer:
             from assistant.records import Reply, Usage
 
             self._print_json(Reply("".join(self._pieces), "error", Usage(0, 0)), error)
-            error.is_reported = True  # type: ignore[attr-defined]
+            self._settings.json_is_told = True
 
     def _end(self, reply: "Reply") -> None:
         self._status.clear()

@@ -66,5 +66,5 @@ def print_error(error: "AssistantError", settings: Settings) -> None:
     """`assistant: what. remedy` on stderr; with --json the same as an object on stdout."""
     if sys.stderr is not None:
         click.echo("assistant: " + one_line(str(error)), err=True)
-    if settings.json and sys.stdout is not None:
+    if settings.json and not settings.json_is_told and sys.stdout is not None:
         print_json({"v": 1, "status": "error", "error": error_shape(error)})

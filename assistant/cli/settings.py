@@ -30,6 +30,7 @@ class Settings:
     no_input: bool = False
     yes: bool = False
     color: str = "auto"
+    json_is_told: bool = False  # the command has put its own error on stdout
     flags: dict[str, object] = field(default_factory=dict)  # settings given on the command line
 
     @cached_property
