@@ -10,6 +10,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from assistant.memory.cues import cues_of
 from assistant.memory.schema import Store, from_text
 from assistant.records import FloatArray
 
@@ -37,7 +38,7 @@ _FIELDS: Final[dict[str, Any]] = {
     "importance": np.float32,
     "pinned": np.bool_,
     "n_characters": np.int32,
-    "asks": np.bool_,  # holds a question mark
+    "cues": np.int32,  # bits of `cues.CUES`
     "previous": np.int64,  # row of the text before it in its session; -1 is none
     "next": np.int64,
     "session": np.int64,
@@ -47,8 +48,8 @@ _FIELDS: Final[dict[str, Any]] = {
 _SELECT: Final = (
     "SELECT id, kind, state, role, speaker, coalesce(conversation_id, 0) AS conversation,"
     " coalesce(turn_id, 0) AS turn, coalesce(message_id, 0) AS message, created, last_used,"
-    " strength_days, importance, pinned, length(text) AS n_characters,"
-    " instr(text, '?') > 0 AS asks, revision FROM memories WHERE searchable = 1"
+    " strength_days, importance, pinned, length(text) AS n_characters, cues,"
+    " CASE WHEN cues IS NULL THEN text END AS unread, revision FROM memories WHERE searchable = 1"
 )
 
 
@@ -70,6 +71,7 @@ class Columns:
         }
         self._codes: Int8Array = np.zeros((0, 0), np.int8)
         self._context: Int8Array = np.zeros((0, 0), np.int8)
+        self._length_scale: tuple[float, float] | None = None
         self._tails: dict[int, int] = {}  # conversation -> its last row
 
     def __getattr__(self, name: str) -> npt.NDArray[Any]:
@@ -89,6 +91,22 @@ class Columns:
         """(n, dimension) of the texts after the message before them."""
         return self._context[: self.n]
 
+    def rows_of_session(self, session: int) -> RowArray:
+        return np.flatnonzero(self.session == session)
+
+    def session_lengths(self) -> npt.NDArray[np.float64]:
+        """Characters said in each session, (n_sessions,)."""
+        lengths = np.bincount(self.session, self.n_characters, self.n_sessions)
+        return lengths.astype(np.float64)
+
+    def standard_length(self, rows: RowArray) -> FloatArray:
+        """How far the log length of each row is from the store's mean, in standard deviations."""
+        if self._length_scale is None:
+            logs = np.log1p(self.n_characters)
+            self._length_scale = float(logs.mean()), float(logs.std()) or 1.0
+        mean, deviation = self._length_scale
+        return np.asarray((np.log1p(self.n_characters[rows]) - mean) / deviation, np.float32)
+
     def rows_of(self, ids: RowArray) -> RowArray:
         """The row of each memory id, -1 where it is not here."""
         if self.n == 0:
@@ -106,6 +124,7 @@ class Columns:
             changed: RowArray = np.zeros(0, np.int64)
             if int(meta["revision"]) != self.revision:
                 changed = self._take_rows(connection)
+                self._length_scale = None
                 self.revision = int(meta["revision"])
             embedder = _embedder(connection, meta.get("embedder"))
             if embedder != self.embedder:
@@ -147,8 +166,11 @@ class Columns:
             data[name][rows] = [words.index(row[name]) for row in source]
         for name in ("id", "conversation", "turn", "message", "strength_days", "importance"):
             data[name][rows] = [row[name] for row in source]
-        for name in ("pinned", "n_characters", "asks"):
+        for name in ("pinned", "n_characters"):
             data[name][rows] = [row[name] for row in source]
+        data["cues"][rows] = [
+            cues_of(row["unread"]) if row["cues"] is None else row["cues"] for row in source
+        ]
         data["created"][rows] = [from_text(row["created"]).timestamp() for row in source]
         data["last_used"][rows] = [
             from_text(row["last_used"] or row["created"]).timestamp() for row in source

@@ -216,6 +216,7 @@ class Memory(DerivedMemory, KeptMemory):
                 conversation_id=conversation_id,
                 token_budget=token_budget,
                 count_tokens=count_tokens,
+                priors=self.priors,
             ),
         )
 

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from assistant.errors import NotFound
+from assistant.memory.cues import cues_of
 from assistant.memory.schema import Store, from_text, to_text
 from assistant.native import quantise_int8
 from assistant.records import (
@@ -222,10 +223,10 @@ def _insert_recallable(
 ) -> int:
     cursor = connection.execute(
         "INSERT INTO memories (kind, text, searchable, role, speaker, turn_id, message_id, created,"
-        " span_start, span_end, conversation_id)"
-        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10,"
+        " span_start, span_end, cues, conversation_id)"
+        " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11,"
         " (SELECT conversation_id FROM turns WHERE id = ?6))",
-        (kind, text, int(searchable), *shared, *span),
+        (kind, text, int(searchable), *shared, *span, cues_of(text)),
     )
     return _id(cursor)
 

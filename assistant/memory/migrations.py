@@ -80,6 +80,7 @@ CREATE TABLE memories (
   importance REAL NOT NULL DEFAULT 0,     -- in [0, 1]
   pinned INTEGER NOT NULL DEFAULT 0,
   faded_into INTEGER REFERENCES memories ON DELETE SET NULL,  -- the summary that stands for it
+  cues INTEGER,                 -- what sort of answer it could hold (words.CUES); NULL: unknown yet
   revision INTEGER NOT NULL DEFAULT 0
 );
 CREATE INDEX memories_revision ON memories (revision);

@@ -1,0 +1,266 @@
+"""The signals of recall: candidate rows from words, meaning and sessions, and what speaks for each.
+
+Every signal is a column over the candidates, raw and unweighted. Knows the columns in RAM and the
+word index; knows no weights, no texts and no prompt.
+"""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from assistant.memory.columns import ROLES, STATES, Columns
+from assistant.memory.cues import ASKS, DATE, NAME
+from assistant.memory.question import Question
+from assistant.memory.retention import retention
+from assistant.memory.schema import Store
+from assistant.memory.words import Postings, find_postings
+from assistant.native import scan_int8
+from assistant.records import FloatArray
+
+RowArray = npt.NDArray[np.int64]
+BoolArray = npt.NDArray[np.bool_]
+
+SMALL: Final = 2000  # up to here every row is a candidate
+N_BY_MEANING: Final = 300  # candidates from each of the two kinds of vectors
+N_BY_WORDS: Final = 500
+N_BY_SESSION: Final = 300  # rows of the best sessions
+N_SESSIONS: Final = 5
+DF_CAP: Final = 0.05  # a term in more of the memories than this only re-ranks
+K1: Final = 1.2  # BM25 (Robertson and Zaragoza 2009, section 3)
+B: Final = 0.75
+DAY_S: Final = 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """The query's terms in a store: `hits[t]` are the rows (n + 1,) that hold term t, the last one
+    standing for row -1, nobody. `rarity` is their inverse document frequency."""
+
+    hits: BoolArray  # (n_terms, n + 1)
+    rows: tuple[RowArray, ...]
+    counts: tuple[npt.NDArray[np.float32], ...]
+    rarity: FloatArray  # (n_terms,)
+
+    @property
+    def total(self) -> float:
+        return float(self.rarity.sum()) or 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """`rows` (m,) may be found; each of `values` is (m,)."""
+
+    rows: RowArray
+    values: dict[str, FloatArray]
+
+
+def measure(
+    store: Store,
+    columns: Columns,
+    question: Question,
+    vector: FloatArray | None,  # (dimension,)
+    now: datetime,
+    allowed: BoolArray,  # (n,)
+) -> Signals:
+    """Find the candidates and measure every signal of each."""
+    terms = find_terms(store, columns, question.terms)
+    sessions = _session_scores(columns, terms)
+    rows = _candidates(columns, terms, sessions, vector, allowed)
+    if len(rows) == 0:
+        return Signals(rows, {})
+    before, after = columns.previous[rows], columns.next[rows]
+    meaning = _cosines(columns.codes, columns.scale, rows, vector)
+    context = _contexts(columns, rows, vector)
+    near = np.maximum(_contexts(columns, before, vector), _contexts(columns, after, vector))
+    words = terms.rarity @ terms.hits[:, rows] / terms.total
+    window = terms.hits[:, rows] | terms.hits[:, before] | terms.hits[:, after]
+    cues = columns.cues[rows]
+    replies = (before >= 0) & (columns.cues[before] & ASKS > 0)
+    values = {
+        "meaning": meaning,
+        "context": context,
+        "neighbours": near,
+        "words": words,
+        "window": terms.rarity @ window / terms.total,
+        "session": sessions[columns.session[rows]],
+        "time": _in_time(columns.created[rows], question),
+        "answer": cues & question.wanted > 0,
+        "dated": cues & DATE > 0,
+        "named": cues & NAME > 0,
+        "retention": _retained(columns, rows, now),
+        "speaker": _spoken_by(columns, rows, question),
+        "length": columns.standard_length(rows),
+        "question": cues & ASKS > 0,
+        "reply_words": replies * (terms.rarity @ terms.hits[:, before] / terms.total),
+        "reply_meaning": replies
+        * np.maximum(_cosines(columns.codes, columns.scale, before, vector), 0),
+    }
+    return Signals(rows, {name: np.asarray(v, np.float32) for name, v in values.items()})
+
+
+def find_terms(store: Store, columns: Columns, terms: tuple[str, ...]) -> Terms:
+    """Where the terms stand, as rows."""
+    hits = np.zeros((len(terms), columns.n + 1), np.bool_)
+    rows: list[RowArray] = []
+    counts: list[npt.NDArray[np.float32]] = []
+    rarity = np.zeros(len(terms), np.float32)
+    for number, term in enumerate(terms):
+        postings: Postings = find_postings(store, term)
+        at = columns.rows_of(postings.ids)
+        known = at >= 0
+        rows.append(at[known])
+        counts.append(postings.counts[known])
+        hits[number, at[known]] = True
+        rarity[number] = inverse_frequency(int(known.sum()), columns.n)
+    return Terms(hits, tuple(rows), tuple(counts), rarity)
+
+
+def inverse_frequency(n_hits: int | npt.NDArray[Any], n: int) -> Any:
+    """BM25's idf, never negative."""
+    return np.log1p((n - n_hits + 0.5) / (n_hits + 0.5))
+
+
+def _session_scores(columns: Columns, terms: Terms) -> FloatArray:
+    """BM25 of each session as one document, over the sum of the terms' rarity: (n_sessions,)."""
+    n = columns.n_sessions
+    scores = np.zeros(max(n, 1), np.float32)
+    if n == 0:
+        return scores
+    lengths = columns.session_lengths()
+    norm = K1 * (1 - B + B * lengths / lengths.mean())
+    total = 0.0
+    for rows, counts in zip(terms.rows, terms.counts, strict=True):
+        tf = np.bincount(columns.session[rows], counts, n)
+        hit = np.flatnonzero(tf)
+        rarity = float(inverse_frequency(len(hit), n))
+        total += rarity
+        scores[hit] += rarity * tf[hit] * (K1 + 1) / (tf[hit] + norm[hit])
+    return scores / np.float32(total or 1.0)
+
+
+def _candidates(
+    columns: Columns,
+    terms: Terms,
+    sessions: FloatArray,
+    vector: FloatArray | None,
+    allowed: BoolArray,
+) -> RowArray:
+    """Rows worth measuring: all of a small store, else the best by each way of finding."""
+    if columns.n <= SMALL:
+        return np.flatnonzero(allowed)
+    found = [
+        _by_words(columns, terms),
+        *_by_meaning(columns, vector, allowed),
+        _by_session(columns, sessions),
+    ]
+    rows = np.unique(np.concatenate(found))
+    ring = np.concatenate([rows, columns.previous[rows], columns.next[rows]])
+    rows = np.unique(ring[ring >= 0])
+    return np.asarray(rows[allowed[rows]], np.int64)
+
+
+def _by_words(columns: Columns, terms: Terms) -> RowArray:
+    """The rows that hold most of the rare terms."""
+    score = np.zeros(columns.n, np.float32)
+    for rows, rarity in zip(terms.rows, terms.rarity, strict=True):
+        if len(rows) <= DF_CAP * columns.n:
+            score[rows] += rarity
+    return _largest(score, N_BY_WORDS)
+
+
+def _by_meaning(columns: Columns, vector: FloatArray | None, allowed: BoolArray) -> list[RowArray]:
+    if vector is None:
+        return []
+    return [
+        scan_int8(codes, scales, vector, N_BY_MEANING, allowed)[0]
+        for codes, scales in (
+            (columns.codes, columns.scale),
+            (columns.context_codes, columns.context_scale),
+        )
+        if codes.shape[1] == len(vector)
+    ]
+
+
+def _by_session(columns: Columns, sessions: FloatArray) -> RowArray:
+    """Coarse to fine (HCAM): the rows of the best sessions, the best session's first."""
+    best = _largest(sessions, N_SESSIONS)
+    best = best[np.argsort(-sessions[best], kind="stable")]
+    return np.concatenate([columns.rows_of_session(s) for s in best.tolist()] or [best])[
+        :N_BY_SESSION
+    ]
+
+
+def _largest(score: FloatArray, k: int) -> RowArray:
+    """Rows of the k largest positive scores, in no order."""
+    positive = np.flatnonzero(score > 0)
+    if len(positive) <= k:
+        return positive
+    return positive[np.argpartition(-score[positive], k - 1)[:k]]
+
+
+def _cosines(
+    codes: npt.NDArray[np.int8], scales: FloatArray, rows: RowArray, vector: FloatArray | None
+) -> FloatArray:
+    """Cosine of each row's vector and the query (m,); 0 without one, and for row -1."""
+    if vector is None or codes.shape[1] != len(vector):
+        return np.zeros(len(rows), np.float32)
+    cosines = (codes[rows] @ vector) * scales[rows]
+    return np.where(rows >= 0, cosines, 0).astype(np.float32)
+
+
+def _contexts(columns: Columns, rows: RowArray, vector: FloatArray | None) -> FloatArray:
+    """Cosine of each row in its context; of the text alone where it has none before it."""
+    alone = _cosines(columns.codes, columns.scale, rows, vector)
+    if columns.context_codes.shape[1] == 0:
+        return alone
+    within = _cosines(columns.context_codes, columns.context_scale, rows, vector)
+    return np.where(columns.context_scale[rows] > 0, within, alone).astype(np.float32)
+
+
+def _in_time(created: npt.NDArray[np.float64], question: Question) -> BoolArray:
+    inside = np.zeros(len(created), np.bool_)
+    if not question.dates:
+        return inside
+    days, at = np.unique((created // DAY_S).astype(np.int64), return_inverse=True)
+    epoch = datetime(1970, 1, 1, tzinfo=UTC).date()
+    for span in question.dates:
+        named = [span.contains(epoch + timedelta(days=day)) for day in days.tolist()]
+        inside |= np.array(named)[at]
+    return inside
+
+
+def _retained(columns: Columns, rows: RowArray, now: datetime) -> FloatArray:
+    elapsed_days = (now.timestamp() - columns.last_used[rows]) / DAY_S
+    ages = zip(
+        elapsed_days.tolist(),
+        columns.strength_days[rows].tolist(),
+        columns.importance[rows].tolist(),
+        columns.pinned[rows].tolist(),
+        strict=True,
+    )
+    return np.array(
+        [retention(days, s, importance=i, pinned=p) for days, s, i, p in ages], np.float32
+    )
+
+
+def _spoken_by(columns: Columns, rows: RowArray, question: Question) -> BoolArray:
+    """Said by the one speaker the query names; by the person where it says "my", and by the
+    assistant where it asks what the assistant said."""
+    if len(question.speakers) == 1:
+        (name,) = question.speakers
+        return np.asarray(columns.speaker[rows] == columns.speakers[name])
+    role = ROLES.index("assistant" if question.asks_assistant else "user")
+    if question.speakers or not (question.asks_assistant or question.asks_self):
+        return np.zeros(len(rows), np.bool_)
+    return np.asarray((columns.role[rows] == role) & (columns.speaker[rows] == 0))
+
+
+def recallable(columns: Columns, question: Question, states: tuple[str, ...]) -> BoolArray:
+    """Which rows may be found (n,): of these states, and the assistant's only where asked for."""
+    allowed = np.isin(columns.state, [STATES.index(state) for state in states])
+    if not question.asks_assistant:
+        allowed &= columns.role != ROLES.index("assistant")
+    return allowed
