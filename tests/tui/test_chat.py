@@ -5,6 +5,7 @@ import threading
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from assistant.errors import ModelMissing
 from assistant.tui.history import PromptHistory
@@ -96,6 +97,17 @@ async def test_a_newline_key_breaks_the_line_and_sends_nothing(key: str) -> None
         await pilot.press("a", key, "b")
         assert app.screen.query_one(PromptInput).text == "a\nb"
         assert engine.asked == []
+
+
+async def test_enter_in_one_burst_with_the_text_sends_it_all() -> None:
+    engine = FakeEngine(FakeStore())
+    app = make_app(engine)
+    async with app.run_test() as pilot:
+        await wait_for(pilot, lambda: is_idle(app))
+        for character in "Hello":
+            app.post_message(events.Key(character, character))
+        app.post_message(events.Key("enter", "\r"))
+        await wait_for(pilot, lambda: engine.asked == ["Hello"])
 
 
 async def test_nothing_is_sent_for_blanks() -> None:

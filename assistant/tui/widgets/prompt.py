@@ -78,6 +78,14 @@ class PromptInput(TextArea):
         self._pause: Timer | None = None
 
     def action_send(self) -> None:
+        """Send, after the keys that came before Enter.
+
+        A priority binding acts at once, while quickly typed characters still wait in this
+        widget's queue: the call takes its place behind them.
+        """
+        self.call_later(self._send)
+
+    def _send(self) -> None:
         if self.text.strip():
             self.post_message(self.Sent(self.text))
 
@@ -89,7 +97,7 @@ class PromptInput(TextArea):
             self.screen.focus_next()
 
     def action_newline(self) -> None:
-        self.insert("\n")
+        self.call_later(self.insert, "\n")  # in its place among the keys, as `action_send`
 
     def action_history(self, step: int) -> None:
         """Move the cursor, and past the first or last line the history."""
