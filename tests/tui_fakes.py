@@ -35,6 +35,7 @@ from assistant.tui.session import (
     ModelFacts,
     ModelRow,
     ModelShelf,
+    Neighbour,
     PortraitLine,
     SearchHit,
     TurnText,
@@ -355,6 +356,28 @@ def make_app(
         theme=theme,
         clock=lambda: NOW,
     )
+
+
+def make_store() -> FakeStore:
+    """Eight memories, one conflict, and details for each."""
+    rows = [
+        MemoryRow(
+            number,
+            "thought" if number % 2 else "message",
+            f"Memory {number} about [/foo] cilantro",
+            "user",
+            NOW - timedelta(days=number),
+            retention=1 / number,
+        )
+        for number in range(1, 9)
+    ]
+    details = MemoryDetails(
+        "I avoid cilantro.",
+        [(NOW, "inserted by rules 1")],
+        [Neighbour(3, "Anna [/b] walks", NOW, "similar", [Neighbour(4, "A dog", NOW, "refines")])],
+        [1.0, 0.5, 0.0],
+    )
+    return FakeStore(rows=rows, details_=details, conflicts_=[Conflict(rows[3], rows[1])])
 
 
 async def wait_for(pilot: Pilot[int], condition: Callable[[], bool], seconds: float = 10.0) -> None:

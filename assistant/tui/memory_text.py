@@ -9,7 +9,7 @@ from typing import Final
 from textual.content import Content
 
 from assistant.tui.session import Conflict, MemoryDetails, MemoryRow, Neighbour, PortraitLine
-from assistant.tui.text import clean, day, one_line
+from assistant.tui.text import FAINT, clean, day, one_line
 
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 
@@ -27,7 +27,7 @@ def _title(text: str) -> Content:
 
 
 def _faint(text: str) -> Content:
-    return Content.styled(clean(text), "$text-muted")
+    return Content.styled(clean(text), FAINT)
 
 
 def details_text(row: MemoryRow, details: MemoryDetails) -> Content:

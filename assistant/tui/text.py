@@ -19,6 +19,8 @@ _UNSAFE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
 
+FAINT: Final = "$foreground 60%"  # `$text-muted` is for CSS alone: in a Content it comes out white
+
 
 def clean(text: str) -> str:
     """`text` without anything a terminal would act on. Newlines are LF, tabs are kept."""

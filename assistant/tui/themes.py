@@ -16,7 +16,6 @@ DARK: Final = Theme(
     background="#16181d",
     surface="#1c1f26",
     panel="#20242c",
-    boost="#262b35",
     dark=True,
     variables={
         "block-cursor-foreground": "#16181d",
@@ -45,7 +44,6 @@ LIGHT: Final = Theme(
     background="#faf9f6",
     surface="#f3f1ec",
     panel="#eceae3",
-    boost="#e4e1d8",
     dark=False,
     variables={
         "block-cursor-foreground": "#faf9f6",

@@ -1,34 +1,21 @@
 """The Memory, Models and First-run screens, over fakes."""
 
-from datetime import timedelta
 
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.screens.first_run import FirstRunScreen
 from assistant.tui.screens.memory import MemoryScreen
 from assistant.tui.screens.models import ModelsScreen
-from assistant.tui.session import Conflict, Facts, MemoryDetails, MemoryRow, Neighbour
-from tui_fakes import NOW, FakeEngine, FakeShelf, FakeStore, drawn, is_idle, make_app, wait_for
-
-
-def make_store() -> FakeStore:
-    rows = [
-        MemoryRow(
-            number,
-            "thought" if number % 2 else "message",
-            f"Memory {number} about [/foo] cilantro",
-            "user",
-            NOW - timedelta(days=number),
-            retention=1 / number,
-        )
-        for number in range(1, 9)
-    ]
-    details = MemoryDetails(
-        "I avoid cilantro.",
-        [(NOW, "inserted by rules 1")],
-        [Neighbour(3, "Anna [/b] walks", NOW, "similar", [Neighbour(4, "A dog", NOW, "refines")])],
-        [1.0, 0.5, 0.0],
-    )
-    return FakeStore(rows=rows, details_=details, conflicts_=[Conflict(rows[3], rows[1])])
+from assistant.tui.session import Facts
+from tui_fakes import (
+    FakeEngine,
+    FakeShelf,
+    FakeStore,
+    drawn,
+    is_idle,
+    make_app,
+    make_store,
+    wait_for,
+)
 
 
 async def test_memories_are_filtered_forgotten_and_brought_back() -> None:

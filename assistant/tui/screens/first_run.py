@@ -19,7 +19,7 @@ from textual.widgets.option_list import Option
 
 from assistant.tui.screens.models import size_text
 from assistant.tui.session import ModelRow
-from assistant.tui.text import one_line, plain
+from assistant.tui.text import FAINT, one_line, plain
 
 MEMORY_MODES: Final = (
     ("auto", "Keep thoughts on its own", "It notes what you say about yourself; you can see, change and forget it."),
@@ -85,7 +85,7 @@ class FirstRunScreen(ModalScreen[FirstRunChoices]):
         options += [
             Option(
                 Content.assemble(
-                    Content(one_line(file, 60)), "\n", Content.styled("on this disk", "$text-muted")
+                    Content(one_line(file, 60)), "\n", Content.styled("on this disk", FAINT)
                 ),
                 id=f"path:{file}",
             )
@@ -101,7 +101,7 @@ class FirstRunScreen(ModalScreen[FirstRunChoices]):
     def _memory_step(self) -> tuple[str, str, list[Option]]:
         options = [
             Option(
-                Content.assemble(Content(name), "\n", Content.styled(meaning, "$text-muted")),
+                Content.assemble(Content(name), "\n", Content.styled(meaning, FAINT)),
                 id=mode,
             )
             for mode, name, meaning in MEMORY_MODES
@@ -145,6 +145,6 @@ def _model_line(row: ModelRow) -> Content:
         "\n",
         Content.styled(
             one_line(" · ".join(part for part in (*about, row.fit, row.note) if part), 110),
-            "$text-muted",
+            FAINT,
         ),
     )

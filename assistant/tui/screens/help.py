@@ -13,6 +13,7 @@ from textual.widgets import Static
 
 from assistant.tui.commands import COMMANDS
 from assistant.tui.keys import Key
+from assistant.tui.text import FAINT
 
 
 class HelpScreen(ModalScreen[None]):
@@ -43,7 +44,7 @@ def help_text(keys: Sequence[Key]) -> Content:
             Content.assemble(
                 Content.styled(f"  {', '.join(key.keys):<26}", "bold"),
                 Content(key.meaning.ljust(14)),
-                Content.styled(f"  {key.id}", "$text-muted"),
+                Content.styled(f"  {key.id}", FAINT),
             )
             for key in group
         )

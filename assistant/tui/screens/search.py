@@ -14,7 +14,7 @@ from textual.widgets.option_list import Option
 
 from assistant.errors import AssistantError
 from assistant.tui.session import SearchHit
-from assistant.tui.text import day, one_line, plain
+from assistant.tui.text import FAINT, day, one_line, plain
 from assistant.tui.worker import Backend
 
 
@@ -82,5 +82,5 @@ def _hit_text(hit: SearchHit) -> Content:
     return Content.assemble(
         Content(one_line(hit.text, 200)),
         "\n",
-        Content.styled(f"{day(hit.created)} · {one_line(hit.title, 60)}", "$text-muted"),
+        Content.styled(f"{day(hit.created)} · {one_line(hit.title, 60)}", FAINT),
     )

@@ -6,15 +6,16 @@ tooltips (Textual parses those as markup), code is coloured only by the language
 """
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 from markdown_it import MarkdownIt
 from markdown_it.rules_core import StateCore
 from markdown_it.token import Token
+from pygments.lexers import get_lexer_by_name
 from pygments.token import Token as PART
+from pygments.util import ClassNotFound
 from textual.app import ComposeResult
-from textual.content import Content
-from textual.highlight import HighlightTheme, highlight
+from textual.content import Content, Span
 from textual.widgets import Markdown
 from textual.widgets._markdown import (
     MarkdownBlock,
@@ -24,7 +25,7 @@ from textual.widgets._markdown import (
     MarkdownTableContent,
 )
 
-from assistant.tui.text import clean
+from assistant.tui.text import FAINT, clean
 
 
 def make_parser() -> MarkdownIt:
@@ -59,22 +60,39 @@ def _without_links(children: list[Token]) -> Iterator[Token]:
             yield child
 
 
-class _CodeColours(HighlightTheme):
-    """Few colours, all of the theme's, so that code stays calm and readable in every theme."""
+# Few colours, all of the theme's, so that code stays calm and readable in every theme.
+_COLOURS: Final = {
+    PART.Comment: f"{FAINT} italic",
+    PART.Keyword: "$accent",
+    PART.Literal.String: "$success",
+    PART.Literal.String.Doc: f"{FAINT} italic",
+    PART.Literal.Number: "$warning",
+    PART.Name.Function: "$primary",
+    PART.Name.Class: "$primary",
+    PART.Name.Builtin: "$primary",
+    PART.Operator.Word: "$accent",
+    PART.Generic.Deleted: "$error",
+    PART.Generic.Inserted: "$success",
+}
 
-    STYLES = {  # noqa: RUF012 - the classes of Textual hold these as plain attributes
-        PART.Comment: "$text-muted italic",
-        PART.Keyword: "$accent",
-        PART.Literal.String: "$success",
-        PART.Literal.String.Doc: "$text-muted italic",
-        PART.Literal.Number: "$warning",
-        PART.Name.Function: "$primary",
-        PART.Name.Class: "$primary",
-        PART.Name.Builtin: "$primary",
-        PART.Operator.Word: "$accent",
-        PART.Generic.Deleted: "$error",
-        PART.Generic.Inserted: "$success",
-    }
+
+def colour_code(code: str, language: str) -> Content:
+    """`code` in the colours of the language it names; plain where it names none that is known."""
+    code = "\n".join(code.splitlines())
+    try:
+        lexer = get_lexer_by_name(language.split()[0], stripnl=False, ensurenl=False)
+    except (ClassNotFound, IndexError):
+        return Content(code)
+    spans: list[Span] = []
+    start = 0
+    for kind, text in lexer.get_tokens(code):
+        while kind not in _COLOURS and kind.parent is not None:
+            kind = kind.parent
+        end = start + len(text)
+        if kind in _COLOURS:
+            spans.append(Span(start, end, _COLOURS[kind]))
+        start = end
+    return Content(code, spans)
 
 
 class CodeBlock(MarkdownFence):
@@ -82,10 +100,7 @@ class CodeBlock(MarkdownFence):
 
     @classmethod
     def highlight(cls, code: str, language: str, ansi: bool = False, dark: bool = False) -> Content:
-        named = language.split()[0] if language.split() else ""
-        if not named:
-            return Content(code)
-        return highlight(code, language=named, theme=_CodeColours)
+        return colour_code(code, language)
 
 
 class _Cells(MarkdownTableContent):

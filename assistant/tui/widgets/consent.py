@@ -11,14 +11,14 @@ from textual.message import Message
 from textual.widgets import Static
 
 from assistant.tui.session import Candidate
-from assistant.tui.text import one_line
+from assistant.tui.text import FAINT, one_line
 
 
 class ConsentChip(Static, can_focus=True):
     """Hidden while there is nothing to ask."""
 
     DEFAULT_CSS = """
-    ConsentChip { display: none; height: auto; margin: 0 2; padding: 0 1; background: $boost; }
+    ConsentChip { display: none; height: auto; margin: 0 2; padding: 0 1; background: $panel; }
     ConsentChip.-asking { display: block; }
     ConsentChip:focus { background: $primary 25%; }
     """
@@ -54,7 +54,7 @@ class ConsentChip(Static, can_focus=True):
                 Content.styled(f"“{one_line(candidate.text, 120)}”", "bold"),
                 "?  ",
                 Content.styled("y yes  e edit  n no  v never this topic", "$accent"),
-                Content.styled(f"   ctrl+y to answer{more}", "$text-muted"),
+                Content.styled(f"   ctrl+y to answer{more}", FAINT),
             )
         )
 

@@ -9,7 +9,7 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from assistant.records import Conversation
-from assistant.tui.text import ago, count, one_line
+from assistant.tui.text import FAINT, ago, count, one_line
 
 
 class ConversationList(OptionList):
@@ -27,7 +27,7 @@ class ConversationList(OptionList):
     ) -> None:
         """Draw the list, keeping the highlight where it was."""
         highlighted = self.highlighted_option
-        chosen = highlighted.id if highlighted else str(current or "new")
+        chosen = highlighted.id if highlighted and self.has_focus else str(current or "new")
         self.clear_options()
         self.add_option(Option(Content.styled("+ New chat", "$accent"), id="new"))
         self.add_options(
@@ -51,6 +51,6 @@ def _lines(conversation: Conversation, now: datetime, current: bool) -> Content:
         "\n ",
         Content.styled(
             f"{ago(conversation.last_used, now)} · {count(conversation.n_turns, 'turn')}",
-            "$text-muted",
+            FAINT,
         ),
     )

@@ -9,7 +9,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from assistant.records import RecalledMemory
-from assistant.tui.text import clean, day
+from assistant.tui.text import FAINT, clean, day
 
 WHO = {"user": "you", "assistant": "the assistant", "system": "the system"}
 BAR_CELLS = 8
@@ -36,14 +36,14 @@ class MemoryCard(Static, can_focus=True):
         about = f"{day(memory.created)} · {WHO.get(memory.role, memory.role)} · {source}"
         if memory.kind != "message":
             about += f" · {memory.kind}"
-        head = [Content.styled(about, "$text-muted")]
+        head = [Content.styled(about, FAINT)]
         if memory.reason:
             head.append(Content.styled(clean(memory.reason), "$warning"))
         elif self.quoted is not None:
             head.append(
                 Content.styled("quoted in the answer", "$success")
                 if self.quoted
-                else Content.styled("not quoted", "$text-muted")
+                else Content.styled("not quoted", FAINT)
             )
         if self.mark:
             head.append(Content.styled(self.mark, "$error"))
@@ -53,7 +53,7 @@ class MemoryCard(Static, can_focus=True):
             signal_line(memory.score, memory.signals),
         ]
         if memory.resolved_text not in ("", memory.text):
-            resolved = Content.styled(f"read as: {clean(memory.resolved_text)}", "$text-muted")
+            resolved = Content.styled(f"read as: {clean(memory.resolved_text)}", FAINT)
             lines.insert(1, resolved)
         return Content("\n").join(lines)
 
@@ -61,15 +61,15 @@ class MemoryCard(Static, can_focus=True):
 def signal_line(score: float, signals: Mapping[str, float]) -> Content:
     """The final score, then each signal with a bar; bars compare signals of one memory only."""
     largest = max((abs(value) for value in signals.values()), default=0.0) or 1.0
-    parts = [Content.styled(f"score {score:.2f}", "$text-muted")]
+    parts = [Content.styled(f"score {score:.2f}", FAINT)]
     for name, value in sorted(signals.items(), key=lambda pair: -abs(pair[1])):
         filled = round(BAR_CELLS * abs(value) / largest)
         bar = "▮" * filled
         parts.append(
             Content.assemble(
-                Content.styled(f"{name} ", "$text-muted"),
+                Content.styled(f"{name} ", FAINT),
                 Content.styled(bar, "$primary" if value >= 0 else "$error"),
-                Content.styled(f" {value:.2f}", "$text-muted"),
+                Content.styled(f" {value:.2f}", FAINT),
             )
         )
     return Content("   ").join(parts)

@@ -16,7 +16,7 @@ from textual.widgets.markdown import MarkdownStream
 
 from assistant.records import Recall, RecalledMemory, Reply
 from assistant.tui.session import TurnText
-from assistant.tui.text import clean, count, day, one_line, plain
+from assistant.tui.text import FAINT, clean, count, day, one_line, plain
 from assistant.tui.widgets.answer import Answer
 
 
@@ -162,10 +162,9 @@ def _memory_lines(recall: Recall) -> Content:
 
 
 def _memory_line(memory: RecalledMemory) -> Content:
-    who = {"user": "you", "assistant": "assistant"}.get(memory.role, memory.role)
     return Content.assemble(
-        Content.styled(f"{day(memory.created):>11}  ", "$text-muted"),
-        Content.styled(f"{who:<9} ", "$secondary"),
+        Content.styled(f"{day(memory.created):>11}  ", FAINT),
+        Content.styled("" if memory.role == "user" else f"{memory.role}: ", "$secondary"),
         Content(one_line(memory.text, 240)),
     )
 
