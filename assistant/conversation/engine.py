@@ -27,7 +27,7 @@ from assistant.conversation.prompt import (
     shorten,
     unpack,
 )
-from assistant.conversation.recall import RecallLimits, encode, recall, shorten_query
+from assistant.conversation.recall import RecallLimits, encode, recall, recall_passages
 from assistant.conversation.states import KeptStates
 from assistant.errors import InputError, TimedOut
 from assistant.memory.memory import Memory
@@ -292,18 +292,15 @@ class Engine:
         if self.mode == "temporary" or not options.recall:
             return Recall(encoded.text)
         n_memories, n_tokens = self.behaviour.n_memories, self.behaviour.memory_tokens
-        query, vector = encoded.text, self._query_vector(encoded, now)
         in_prompt = {past.turn_id for past in self.history.turns}
+        chat, memory = turn.conversation_id or None, self.memory
+        count_tokens = self.load().count_tokens
         if self._is_long(encoded.text) and encoded.passages:
-            n_memories = max(n_memories, len(encoded.passages))
-            n_tokens = self._room().passages
-            query = shorten_query(encoded.resolved_text)
-            vector = encode(query, self.embedder, now).vector
-        else:
-            in_prompt.add(turn.id)
-        limits = RecallLimits(n_memories, n_tokens, self.load().count_tokens)
-        conversation_id = turn.conversation_id or None
-        return recall(query, vector, self.memory, now, limits, in_prompt, conversation_id)
+            limits = RecallLimits(n_memories, self._room().passages, count_tokens)
+            return recall_passages(encoded, self.embedder, memory, now, limits, in_prompt, chat)
+        limits = RecallLimits(n_memories, n_tokens, count_tokens)
+        vector = self._query_vector(encoded, now)
+        return recall(encoded.text, vector, memory, now, limits, {*in_prompt, turn.id}, chat)
 
     def _query_vector(self, encoded: EncodedText, now: datetime) -> FloatArray | None:
         """The message's own vector, unless it names a speaker: names are features, not words."""

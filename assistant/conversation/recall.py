@@ -5,8 +5,8 @@ function that counts tokens.
 """
 
 import re
-from collections.abc import Callable, Collection
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -91,3 +91,42 @@ def recall(
         token_budget=limits.n_tokens,
         count_tokens=limits.count_tokens,
     )
+
+
+def recall_passages(
+    encoded: EncodedText,
+    embedder: TextEmbedder | None,
+    memory: Memory,
+    now: datetime,
+    limits: RecallLimits,
+    exclude_turns: Collection[int] = (),
+    conversation_id: int | None = None,
+) -> Recall:
+    """What answers the question in an over-long message, its own passages among it.
+
+    Its first and its last passage come after the others: the prompt shows both ends anyway, and the
+    one with the question in it is always the most similar.
+    """
+    query = shorten_query(encoded.resolved_text)
+    found = memory.recall(
+        query,
+        encode(query, embedder, now).vector,
+        now,
+        k=max(limits.n_memories, len(encoded.passages)),
+        exclude_turns=exclude_turns,
+        conversation_id=conversation_id,
+    )
+    ends = {encoded.resolved_text[part.start : part.end] for part in _ends(encoded.passages)}
+    ordered = sorted(found.memories, key=lambda passage: passage.text in ends)
+    given, n_left = [], limits.n_tokens
+    for passage in ordered:
+        cost = limits.count_tokens(passage.resolved_text)
+        if cost <= n_left:
+            given.append(passage)
+            n_left -= cost
+    lost = [replace(other, reason="over budget") for other in ordered if other not in given]
+    return replace(found, memories=tuple(given), near_misses=(*lost, *found.near_misses))
+
+
+def _ends(passages: Sequence[Passage]) -> Sequence[Passage]:
+    return [passages[0], passages[-1]] if passages else []

@@ -230,7 +230,7 @@ def test_an_over_long_message_is_answered_from_its_passages_with_a_notice(
 ) -> None:
     words = [f"word{i}" for i in range(3000)]
     words[1500:1500] = ["the code of the green safe is 7391 indeed"]
-    model = FakeModel(n_ctx=1024)
+    model = FakeModel(n_ctx=2048)
     engine = open_engine(model)
     text = " ".join(words) + ". What is the code of the green safe?"
     told = list(engine.ask(text, now))
@@ -247,7 +247,7 @@ def test_oldest_turns_leave_the_prompt_and_stay_recallable(
     reply_of(engine, "My bicycle is painted turquoise", now)
     for i in range(25):
         reply_of(engine, f"Tell me something about topic number {i} please", now)
-    assert "My bicycle is painted turquoise" not in model.prompts[-1]
+    assert "<user> My bicycle is painted turquoise" not in model.prompts[-1]
     reply_of(engine, "Which colour is my bicycle painted?", now)
     assert "turquoise" in model.prompts[-1]
     assert all(len(prompt.split()) <= 400 for prompt in model.prompts)
