@@ -119,6 +119,7 @@ def open_worker(engine: Engine, config: Config) -> PostThinkWorker | None:
         writer=choose_writer(kind, None if kind == "rules" else engine.load(), name),
         ask_first=mode == "ask",
         never_store=config.words("memory.never_store"),
+        meter=lambda: engine.loaded_model,
     )
 
 

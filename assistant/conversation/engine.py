@@ -222,6 +222,11 @@ class Engine:
         if self._model is not None:
             self.history.restore(self._model, self._room())
 
+    @property
+    def loaded_model(self) -> LanguageModel | None:
+        """The model, if a turn has loaded it."""
+        return self._model
+
     def settle(self) -> None:
         """Read the last turn as the history will show it, without its notes, while nobody waits.
 

@@ -5,15 +5,19 @@ come back as a thought) and the memories its reply took up. Knows a writer's sha
 facade; what it derives, `store` keeps.
 """
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from assistant.conversation.selection import Label, Selection
 from assistant.conversation.writers import ThoughtWriter
 from assistant.memory.memory import Memory
 from assistant.memory.sentences import content_words
 from assistant.records import Message, NewThought
+
+SEQUENCE_SURPRISE: Final = 2  # of the model's: neither the conversation's nor the writer's
+N_SURPRISE_TOKENS: Final = 256  # of the message: its beginning says whether the topic changed
+N_CONTEXT_TOKENS: Final = 128  # of the message before, its end
 
 MAX_MESSAGE_CHARACTERS: Final = 4000  # a longer one is a paste: its passages are its memory
 
@@ -32,6 +36,18 @@ class Derived:
 
     thoughts: tuple[NewThought, ...] = ()
     quoted: tuple[int, ...] = ()
+    surprise: float | None = None  # nats a token of the person's message
+
+
+class SurpriseMeter(Protocol):
+    """A model that says how surprising a text is."""
+
+    def tokenize(self, text: str) -> list[int]: ...
+
+    def surprise(self, tokens: Sequence[int], *, sequence: int, n_context: int = 0) -> list[float]:
+        """-log p of each of `tokens[n_context:]`, nats; shorter where it was stopped."""
+
+    def stop(self) -> None: ...
 
 
 def post_think(
@@ -40,20 +56,40 @@ def post_think(
     writer: ThoughtWriter,
     *,
     never_store: Collection[str] = (),
+    meter: SurpriseMeter | None = None,
 ) -> Derived:
     """Derive what is worth keeping from a turn. Writes nothing. Raises what the writer's model raises.
 
     `never_store` are topics the person wants no thoughts about: a thought with one of their words
     is left out.
     """
+    said = memory.messages_of_turn(turn_id)
     thoughts = [
         _to_thought(selection, message, writer)
-        for message in memory.messages_of_turn(turn_id)
+        for message in said
         if message.role == "user" and len(message.text) <= MAX_MESSAGE_CHARACTERS
         for selection in writer.write(message.text, message.created)
         if not is_barred(selection.text, never_store)
     ]
-    return Derived(tuple(thoughts), tuple(memory.quoted_memories(turn_id)))
+    quoted = memory.quoted_memories(turn_id)
+    return Derived(tuple(thoughts), tuple(quoted), mean_surprise(said, memory, meter))
+
+
+def mean_surprise(
+    said: Sequence[Message], memory: Memory, meter: SurpriseMeter | None
+) -> float | None:
+    """Nats a token of the person's message after the message before it, without any memory block.
+
+    None without a model, for an empty message, and where the model was stopped.
+    """
+    own = next((message for message in said if message.role == "user"), None)
+    if meter is None or own is None:
+        return None
+    before = [m.text for m in memory.messages(own.conversation_id) if m.id < own.id][-1:]
+    context = meter.tokenize(before[0] + "\n")[-N_CONTEXT_TOKENS:] if before else []
+    tokens = meter.tokenize(own.text)[:N_SURPRISE_TOKENS]
+    values = meter.surprise([*context, *tokens], sequence=SEQUENCE_SURPRISE, n_context=len(context))
+    return sum(values) / len(values) if tokens and len(values) == len(tokens) else None
 
 
 def is_barred(text: str, topics: Collection[str]) -> bool:

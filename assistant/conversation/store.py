@@ -31,8 +31,9 @@ def store(
     now: datetime,
     *,
     confirmed: bool = True,
+    surprise: float | None = None,
 ) -> bool:
-    """Keep what a job derived, strengthen the memories it quoted, and mark it done.
+    """Keep what a job derived, strengthen what was quoted, place the turn, and mark the job done.
 
     False, and nothing is written, where another owner has taken the lease by now.
     """
@@ -44,6 +45,7 @@ def store(
         now,
         confirmed=confirmed,
         quoted=quoted,
+        surprise=surprise,
     )
     return outcomes is not None
 

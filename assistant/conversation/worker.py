@@ -5,12 +5,12 @@ running job, which goes back on the queue; a job left behind by a crash is taken
 stages and their order, no thread and no clock: whoever is idle calls `run_next`.
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import datetime
 from threading import Event as Flag
 
 from assistant.conversation.ports import TextEmbedder
-from assistant.conversation.postthink import post_think
+from assistant.conversation.postthink import SurpriseMeter, post_think
 from assistant.conversation.store import Lease, store
 from assistant.conversation.writers import RuleWriter, ThoughtWriter
 from assistant.errors import AssistantError, StoreError
@@ -30,6 +30,7 @@ class PostThinkWorker:
         writer: ThoughtWriter | None = None,
         ask_first: bool = False,
         never_store: Collection[str] = (),
+        meter: Callable[[], SurpriseMeter | None] | None = None,
     ) -> None:
         self._memory = memory
         self._embedder = embedder
@@ -37,6 +38,7 @@ class PostThinkWorker:
         self._writer = writer or RuleWriter()
         self._ask_first = ask_first  # mode `ask`: thoughts wait for the person
         self._never_store = never_store
+        self._meter = meter  # gives the model if it is loaded, to measure surprise with
         self._stopping = Flag()
 
     def run_next(self, now: datetime) -> bool:
@@ -58,7 +60,11 @@ class PostThinkWorker:
             self._memory.complete_job(job, now)
             return True
         derived = post_think(  # 1
-            job.turn_id, self._memory, self._writer, never_store=self._never_store
+            job.turn_id,
+            self._memory,
+            self._writer,
+            never_store=self._never_store,
+            meter=self._meter() if self._meter else None,
         )
         if self._stopping.is_set():
             self._memory.put_back(job)
@@ -72,6 +78,7 @@ class PostThinkWorker:
             self._embedder,
             now,
             confirmed=confirmed,
+            surprise=derived.surprise,
         )
         return True
 
@@ -82,10 +89,17 @@ class PostThinkWorker:
             n_done += 1
         return n_done
 
+    def consolidate(self, now: datetime) -> bool:
+        """With nothing queued: let memories fade, summarise days, make the portrait. Twice a day."""
+        return self._memory.consolidate(now)
+
     def stop(self) -> None:
         """Pre-empt the running job; safe from any thread. The next call starts anew."""
         self._stopping.set()
         self._writer.stop()
+        model = self._meter() if self._meter else None
+        if model is not None:
+            model.stop()
 
     def close(self) -> None:
         """Give the lease back, so that another process need not wait for it to run out."""

@@ -6,17 +6,29 @@
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, Literal
+from datetime import date, datetime
+from typing import Any, Final, Literal
 
 from assistant.errors import NotFound
-from assistant.memory import consolidate, jobs, messages, thought_rows, thoughts
+from assistant.memory import (
+    consolidate,
+    episodes,
+    jobs,
+    messages,
+    portrait,
+    thought_rows,
+    thoughts,
+)
 from assistant.memory.consolidate import Faded
+from assistant.memory.episodes import Episode
+from assistant.memory.portrait import Portrait
 from assistant.memory.relating import ungrounded_words
 from assistant.memory.schema import Store, from_text, to_text
 from assistant.memory.sentences import is_quoted
 from assistant.memory.thoughts import Outcome
 from assistant.records import EncodedText, FloatArray, Job, Message, NewThought, State, Thought
+
+CONSOLIDATE_HOURS: Final = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +111,7 @@ class DerivedMemory:
         *,
         confirmed: bool = True,
         quoted: Sequence[int] = (),
+        surprise: float | None = None,
     ) -> list[Outcome] | None:
         """Store what one job derived, strengthen what its reply quoted, and mark it done: one
         transaction. None, and nothing is written, where the lease went to another owner."""
@@ -126,6 +139,8 @@ class DerivedMemory:
                     "UPDATE recalls SET quoted = 1 WHERE turn_id = ? AND memory_id = ?",
                     (job.turn_id, memory_id),
                 )
+            if job.turn_id is not None:
+                episodes.observe_turn(connection, job.turn_id, surprise, now)
             jobs.complete_job(connection, job, now)
         return outcomes
 
@@ -336,6 +351,40 @@ class DerivedMemory:
     def fade(self, now: datetime) -> Faded:
         """Let the oldest memories of low retention fade into summaries. Deletes nothing."""
         return consolidate.fade(self.store, now)
+
+    def consolidate(self, now: datetime) -> bool:
+        """Idle work, at most once in CONSOLIDATE_HOURS: fade, summarise days, make the portrait.
+
+        False where it was done lately; nothing is done then.
+        """
+        last = self.store.meta("consolidated")
+        if last and (now - from_text(last)).total_seconds() < CONSOLIDATE_HOURS * 3600:
+            return False
+        self.fade(now)
+        portrait.make_days(self.store, now)
+        portrait.make_portrait(self.store, now)
+        self.store.set_meta("consolidated", to_text(now))
+        return True
+
+    def portrait(self, now: datetime) -> Portrait:
+        """The portrait of the person, made anew where what it draws on has changed."""
+        if self.store.read_only:
+            return portrait.read_portrait(self.store)
+        return portrait.make_portrait(self.store, now)
+
+    def days(self, now: datetime, limit: int = 30) -> list[tuple[date, str]]:
+        """The latest days, newest first, each in selected sentences."""
+        if not self.store.read_only:
+            portrait.make_days(self.store, now)
+        return portrait.read_days(self.store, limit)
+
+    def episodes(self, conversation_id: int | None = None) -> list[Episode]:
+        """Episodes in the order they began; those of one conversation, or all."""
+        return episodes.read_episodes(self.store, conversation_id)
+
+    def boundary_counts(self) -> dict[str, int]:
+        """How many episodes began by a start, a pause, surprise, or embedding distance."""
+        return episodes.count_boundaries(self.store)
 
     def quoted_memories(self, turn_id: int) -> list[int]:
         """The memories given to the model in a turn whose words its reply took up."""

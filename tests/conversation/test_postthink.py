@@ -1,6 +1,6 @@
 """From a finished turn to stored thoughts, and what happens when it is interrupted."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -149,3 +149,41 @@ def test_without_a_measured_model_the_rules_write() -> None:
     fake = object()
     assert isinstance(choose_writer("model", fake, "m"), ModelWriter)  # type: ignore[arg-type]  # not called
     assert not isinstance(choose_writer("generate", fake, "m"), GeneratingWriter)  # type: ignore[arg-type]  # not called
+
+
+class Meter:
+    """Says that the n-th token of a message costs n nats; a stopped one says less."""
+
+    def __init__(self, *, stopped: bool = False) -> None:
+        self.stopped = stopped
+        self.asked: list[tuple[int, int]] = []
+
+    def tokenize(self, text: str) -> list[int]:
+        return [len(word) for word in text.split()]
+
+    def surprise(self, tokens: Sequence[int], *, sequence: int, n_context: int = 0) -> list[float]:
+        assert sequence not in (0, 1)  # the conversation's and the writer's
+        self.asked.append((len(tokens), n_context))
+        n = len(tokens) - n_context
+        return [float(at) for at in range(1, n + (not self.stopped))]
+
+    def stop(self) -> None:
+        self.stopped = True
+
+
+def test_surprise_is_measured_on_the_message_after_the_one_before(memory: Memory) -> None:
+    first = say(memory, "one two three")
+    second = memory.begin_turn(EncodedText("four five", "four five", None), NOW, conversation_id=1)
+    memory.finish_turn(second, EncodedText("ok", "ok", None), Recall(""), NOW)
+    meter = Meter()
+    assert post_think(first, memory, RuleWriter(), meter=meter).surprise == 2.0
+    assert post_think(second.id, memory, RuleWriter(), meter=meter).surprise == 1.5
+    assert meter.asked == [(3, 0), (3, 1)]  # "Noted." comes before the second
+    assert post_think(first, memory, RuleWriter(), meter=Meter(stopped=True)).surprise is None
+
+
+def test_a_finished_job_puts_its_turn_into_an_episode(memory: Memory) -> None:
+    say(memory, "one two three")
+    PostThinkWorker(memory, None, "test", meter=Meter).run_all(NOW)
+    assert [episode.title for episode in memory.episodes()] == ["one two three"]
+    assert memory.store.value("SELECT surprise FROM turn_surprise") == 2.0
