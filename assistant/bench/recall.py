@@ -18,6 +18,7 @@ from typing import Any, Final
 import click
 import numpy as np
 
+from assistant.bench.fit import Example, cross_validate, fit_weights
 from assistant.bench.locomo import ADVERSARIAL, Dialogue, Question, Session, load_dialogues
 from assistant.bench.report import Settings, print_report
 from assistant.conversation.recall import encode
@@ -117,6 +118,45 @@ def rank_all(memories: Sequence[RecalledMemory], wanted: Iterable[int]) -> tuple
     )
 
 
+def collect_examples(
+    dialogues: Sequence[Dialogue], texts: Texts
+) -> tuple[list[str], list[Example]]:
+    """The names of the signals, and every question with the raw signals of all candidates."""
+    names: list[str] = []
+    examples: list[Example] = []
+    for dialogue in dialogues:
+        with open_store(texts.embedder, dialogue.sessions[0].date) as memory:
+            known = record(memory, dialogue, texts)
+            now = memory_end(memory)
+            for question in dialogue.questions:
+                vector = texts.query_vector(memory.query_text(question.text))
+                ids, signals = memory.signals(question.text, vector, now)
+                names = list(signals)
+                rows = {memory_id: row for row, memory_id in enumerate(ids.tolist())}
+                evidence = tuple(rows[known[key]] for key in question.evidence)
+                table = np.stack(list(signals.values()), axis=1)
+                examples.append(Example(dialogue.name, question.category, table, evidence))
+    return names, examples
+
+
+def fit(
+    files: Sequence[Path], embedder: Any, *, on_progress: Callable[[str], None] = lambda line: None
+) -> dict[str, Any]:
+    """Weights fitted on all the files, and what they are worth with one file left out at a time."""
+    dialogues = load_dialogues(files)
+    on_progress(f"embedding {sum(d.n_messages for d in dialogues)} messages")
+    names, examples = collect_examples(dialogues, Texts(dialogues, embedder))
+    on_progress(f"fitting on {len(examples)} questions")
+    counted = [example for example in examples if example.category != ADVERSARIAL]
+    return {
+        "left_out": cross_validate(counted),
+        "weights": {
+            name: round(float(weight), 3)
+            for name, weight in zip(names, fit_weights(counted), strict=True)
+        },
+    }
+
+
 def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     return {
         "questions": len(outcomes),
@@ -186,15 +226,22 @@ def _ask_all(
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
 )
 @click.option("--no-priors", is_flag=True, help="Without length, question mark and speaker name.")
+@click.option(
+    "--fit", "fitting", is_flag=True, help="Fit the weights of memory/weights.py instead."
+)
 @click.pass_obj
-def command(settings: Settings, files: tuple[Path, ...], no_priors: bool) -> None:
+def command(settings: Settings, files: tuple[Path, ...], no_priors: bool, fitting: bool) -> None:
     """Evidence recall on LoCoMo files."""
     from assistant.conversation.assemble import open_embedder
 
     embedder = open_embedder(settings.paths, settings.config)
     if embedder is None:
         raise ModelMissing("No embedder is installed.", "Run `assistant models pull`.")
-    report = run(
-        files, embedder, priors=not no_priors, on_progress=lambda line: click.echo(line, err=True)
-    )
-    print_report(report, settings)
+
+    def say(line: str) -> None:
+        click.echo(line, err=True)
+
+    if fitting:
+        print_report(fit(files, embedder, on_progress=say), settings)
+        return
+    print_report(run(files, embedder, priors=not no_priors, on_progress=say), settings)

@@ -8,12 +8,14 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Self
 
+import numpy as np
+import numpy.typing as npt
+
 from assistant.errors import NotFound
 from assistant.memory import messages
-from assistant.memory.columns import Columns
 from assistant.memory.derived import DerivedMemory
 from assistant.memory.schema import Store, to_text
-from assistant.memory.search import Query, search
+from assistant.memory.search import Caches, Query, measure_all, search
 from assistant.memory.upkeep import KeptMemory
 from assistant.memory.words import replace_speakers
 from assistant.records import (
@@ -35,7 +37,7 @@ class Memory(DerivedMemory, KeptMemory):
 
     def __init__(self, store: Store) -> None:
         self.store = store
-        self._columns = Columns()
+        self._caches = Caches()
         self._embedder: tuple[str, int] | None = None  # id and dimension
         self.priors = True  # False: recall without length, question mark and speaker's name
 
@@ -206,7 +208,7 @@ class Memory(DerivedMemory, KeptMemory):
             vector = None
         return search(
             self.store,
-            self._columns,
+            self._caches,
             Query(
                 query,
                 vector,
@@ -220,11 +222,18 @@ class Memory(DerivedMemory, KeptMemory):
             ),
         )
 
+    def signals(
+        self, query: str, vector: FloatArray | None, now: datetime
+    ) -> tuple[npt.NDArray[np.int64], dict[str, FloatArray]]:
+        """Memory ids (m,) of every candidate and their raw signals (m,): to fit the weights on."""
+        ids, signals = measure_all(self.store, self._caches, Query(query, vector, now))
+        return ids, signals.values
+
     def query_text(self, query: str) -> str:
         """What to embed for a query: names of speakers are features, not words, so one that is
         named becomes "I", as its own messages have it."""
-        self._columns.refresh(self.store)
-        return replace_speakers(query, self._columns.speakers)
+        self._caches.columns.refresh(self.store)
+        return replace_speakers(query, self._caches.columns.speakers)
 
     # --- reading --------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from assistant.errors import NotFound
 from assistant.memory.cues import cues_of
+from assistant.memory.entity_graph import insert_mentions
 from assistant.memory.schema import Store, from_text, to_text
 from assistant.native import quantise_int8
 from assistant.records import (
@@ -228,7 +229,10 @@ def _insert_recallable(
         " (SELECT conversation_id FROM turns WHERE id = ?6))",
         (kind, text, int(searchable), *shared, *span, cues_of(text)),
     )
-    return _id(cursor)
+    memory_id = _id(cursor)
+    if searchable:
+        insert_mentions(connection, memory_id, text)
+    return memory_id
 
 
 def insert_vector(

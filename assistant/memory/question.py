@@ -34,6 +34,7 @@ _FIRST_PERSON: Final = re.compile(r"\b(?:I|me|my|mine|myself|we|our)\b")
 class Question:
     """What recall knows of a query before it looks at a memory."""
 
+    text: str  # without the names of speakers
     terms: tuple[str, ...]  # stemmed content words, each once
     dates: tuple[DateSpan, ...]
     speakers: frozenset[str]  # that it names
@@ -47,6 +48,7 @@ def take_apart(query: str, speakers: Collection[str], now: datetime) -> Question
     terms = dict.fromkeys(stem(word) for word in content_words(bare))
     terms.pop("", None)
     return Question(
+        text=bare,
         terms=tuple(terms),
         dates=tuple(parse_query_dates(query, now)),
         speakers=frozenset(name for name in speakers if name and names_speaker(query, name)),

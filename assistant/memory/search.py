@@ -6,7 +6,7 @@ query's vector and the counter of tokens are handed in) and writes nothing.
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 from assistant.memory.choosing import Room, choose
 from assistant.memory.columns import KINDS, Columns
+from assistant.memory.entity_graph import EntityGraph
 from assistant.memory.messages import read_memories
 from assistant.memory.question import Question, take_apart
 from assistant.memory.retention import is_weak
@@ -53,12 +54,21 @@ class Ranking:
     signals: dict[str, FloatArray]  # (m,) each
 
 
-def search(store: Store, columns: Columns, query: Query) -> Recall:
+@dataclass(slots=True)
+class Caches:
+    """What recall keeps in RAM of one store."""
+
+    columns: Columns = field(default_factory=Columns)
+    graph: EntityGraph = field(default_factory=EntityGraph)
+
+
+def search(store: Store, caches: Caches, query: Query) -> Recall:
     """The memories for a query, best first, and the near-misses, each with its signals."""
     started = time.perf_counter()
+    columns = caches.columns
     columns.refresh(store)
     question = take_apart(query.text, columns.speakers, query.now)  # 1
-    ranking = rank(store, columns, query, question, query.k + N_SPARE)  # 2
+    ranking = rank(store, caches, query, question, query.k + N_SPARE)  # 2
     ids = columns.id[ranking.rows].tolist()
     found = read_memories(store, ids)
     ranked = [
@@ -76,17 +86,30 @@ def search(store: Store, columns: Columns, query: Query) -> Recall:
     return Recall(query.text, tuple(given), tuple(near), elapsed_ms)
 
 
-def rank(store: Store, columns: Columns, query: Query, question: Question, n: int) -> Ranking:
+def measure_all(store: Store, caches: Caches, query: Query) -> tuple[RowArray, Signals]:
+    """Every candidate's memory id (m,) and raw signals: what the weights are fitted on."""
+    columns = caches.columns
+    columns.refresh(store)
+    question = take_apart(query.text, columns.speakers, query.now)
+    allowed = recallable(columns, question, ("active",))
+    signals = measure(store, columns, question, query.vector, query.now, allowed, caches.graph)
+    return columns.id[signals.rows], signals
+
+
+def rank(store: Store, caches: Caches, query: Query, question: Question, n: int) -> Ranking:
     """The best n rows. Faded ones compete where what is active answers weakly, or where the summary
     that stands for them is among the first."""
+    columns = caches.columns
     barred = _barred(store, columns, query)
     active = recallable(columns, question, ("active",)) & ~barred
-    signals = measure(store, columns, question, query.vector, query.now, active)
-    ranking = weigh(signals, query.priors, n)
+
+    def measured(allowed: BoolArray) -> Signals:
+        return measure(store, columns, question, query.vector, query.now, allowed, caches.graph)
+
+    ranking = weigh(measured(active), query.priors, n)
     awake = _woken(store, columns, question, ranking, query.k) & ~barred & ~active
     if awake.any():
-        signals = measure(store, columns, question, query.vector, query.now, active | awake)
-        ranking = weigh(signals, query.priors, n)
+        ranking = weigh(measured(active | awake), query.priors, n)
     return ranking
 
 

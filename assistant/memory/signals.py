@@ -4,6 +4,7 @@ Every signal is a column over the candidates, raw and unweighted. Knows the colu
 word index; knows no weights, no texts and no prompt.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -13,6 +14,7 @@ import numpy.typing as npt
 
 from assistant.memory.columns import ROLES, STATES, Columns
 from assistant.memory.cues import ASKS, DATE, NAME
+from assistant.memory.entity_graph import EntityGraph
 from assistant.memory.question import Question
 from assistant.memory.retention import retention
 from assistant.memory.schema import Store
@@ -22,10 +24,13 @@ from assistant.records import FloatArray
 
 RowArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
+Found = tuple[RowArray, FloatArray]  # rows and cosines, best first
 
 SMALL: Final = 2000  # up to here every row is a candidate
 N_BY_MEANING: Final = 300  # candidates from each of the two kinds of vectors
 N_BY_WORDS: Final = 500
+N_BY_GRAPH: Final = 100
+N_SEEDS: Final = 50  # nearest passages that the graph starts from
 N_BY_SESSION: Final = 300  # rows of the best sessions
 N_SESSIONS: Final = 5
 DF_CAP: Final = 0.05  # a term in more of the memories than this only re-ranks
@@ -64,17 +69,20 @@ def measure(
     vector: FloatArray | None,  # (dimension,)
     now: datetime,
     allowed: BoolArray,  # (n,)
+    graph: EntityGraph,
 ) -> Signals:
     """Find the candidates and measure every signal of each."""
     terms = find_terms(store, columns, question.terms)
     sessions = _session_scores(columns, terms)
-    rows = _candidates(columns, terms, sessions, vector, allowed)
+    near = _by_meaning(columns, vector, allowed)
+    connected = _connected(store, columns, question, graph, near)
+    rows = _candidates(columns, allowed, terms, sessions, connected, near)
     if len(rows) == 0:
         return Signals(rows, {})
     before, after = columns.previous[rows], columns.next[rows]
     meaning = _cosines(columns.codes, columns.scale, rows, vector)
     context = _contexts(columns, rows, vector)
-    near = np.maximum(_contexts(columns, before, vector), _contexts(columns, after, vector))
+    beside = np.maximum(_contexts(columns, before, vector), _contexts(columns, after, vector))
     words = terms.rarity @ terms.hits[:, rows] / terms.total
     window = terms.hits[:, rows] | terms.hits[:, before] | terms.hits[:, after]
     cues = columns.cues[rows]
@@ -82,7 +90,7 @@ def measure(
     values = {
         "meaning": meaning,
         "context": context,
-        "neighbours": near,
+        "neighbours": beside,
         "words": words,
         "window": terms.rarity @ window / terms.total,
         "session": sessions[columns.session[rows]],
@@ -90,6 +98,7 @@ def measure(
         "answer": cues & question.wanted > 0,
         "dated": cues & DATE > 0,
         "named": cues & NAME > 0,
+        "graph": connected[rows],
         "retention": _retained(columns, rows, now),
         "speaker": _spoken_by(columns, rows, question),
         "length": columns.standard_length(rows),
@@ -143,23 +152,37 @@ def _session_scores(columns: Columns, terms: Terms) -> FloatArray:
 
 def _candidates(
     columns: Columns,
+    allowed: BoolArray,
     terms: Terms,
     sessions: FloatArray,
-    vector: FloatArray | None,
-    allowed: BoolArray,
+    connected: FloatArray,
+    near: Sequence[Found],
 ) -> RowArray:
     """Rows worth measuring: all of a small store, else the best by each way of finding."""
     if columns.n <= SMALL:
         return np.flatnonzero(allowed)
     found = [
         _by_words(columns, terms),
-        *_by_meaning(columns, vector, allowed),
+        *(rows for rows, _ in near),
         _by_session(columns, sessions),
+        _largest(connected, N_BY_GRAPH),
     ]
     rows = np.unique(np.concatenate(found))
     ring = np.concatenate([rows, columns.previous[rows], columns.next[rows]])
     rows = np.unique(ring[ring >= 0])
     return np.asarray(rows[allowed[rows]], np.int64)
+
+
+def _connected(
+    store: Store, columns: Columns, question: Question, graph: EntityGraph, near: Sequence[Found]
+) -> FloatArray:
+    """PageRank of every row from the query's phrases and its nearest passages (n,)."""
+    graph.refresh(store, columns)
+    rows, similarities = near[0] if near else (np.zeros(0, np.int64), np.zeros(0, np.float32))
+    connected = np.zeros(columns.n, np.float32)
+    ranks = graph.rank(store, question.text, rows[:N_SEEDS], similarities[:N_SEEDS])
+    connected[: len(ranks)] = ranks
+    return connected
 
 
 def _by_words(columns: Columns, terms: Terms) -> RowArray:
@@ -171,11 +194,12 @@ def _by_words(columns: Columns, terms: Terms) -> RowArray:
     return _largest(score, N_BY_WORDS)
 
 
-def _by_meaning(columns: Columns, vector: FloatArray | None, allowed: BoolArray) -> list[RowArray]:
+def _by_meaning(columns: Columns, vector: FloatArray | None, allowed: BoolArray) -> list[Found]:
+    """The nearest rows and their cosines, by the text alone and by the text in its context."""
     if vector is None:
         return []
     return [
-        scan_int8(codes, scales, vector, N_BY_MEANING, allowed)[0]
+        scan_int8(codes, scales, vector, N_BY_MEANING, allowed)
         for codes, scales in (
             (columns.codes, columns.scale),
             (columns.context_codes, columns.context_scale),

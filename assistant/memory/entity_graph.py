@@ -1,0 +1,92 @@
+"""The graph of a store: which memories mention the same phrases, follow each other, are linked.
+
+A cache beside the columns, built anew when the store has grown by a fiftieth; until then the newest
+few memories are found by words and meaning alone.
+"""
+
+import sqlite3
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from assistant.memory.columns import Columns
+from assistant.memory.graph import Graph, build_graph, pagerank, phrases_of, seed_keys
+from assistant.memory.schema import Store
+from assistant.records import FloatArray
+
+RowArray = npt.NDArray[np.int64]
+
+PASSAGE_SHARE: Final = 0.05  # of a passage's similarity, as its seed (HippoRAG 2, section 3.3)
+GROWTH: Final = 0.02
+MIN_GROWTH: Final = 64
+
+
+def insert_mentions(connection: sqlite3.Connection, memory_id: int, text: str) -> None:
+    """Record the phrases that a memory mentions."""
+    phrases = phrases_of(text)
+    connection.executemany(
+        "INSERT OR IGNORE INTO entities (key, name) VALUES (?, ?)", list(phrases.items())
+    )
+    connection.executemany(
+        "INSERT OR IGNORE INTO mentions (memory_id, entity_id)"
+        " SELECT ?, id FROM entities WHERE key = ?",
+        [(memory_id, key) for key in phrases],
+    )
+
+
+class EntityGraph:
+    """Personalised PageRank over one store."""
+
+    def __init__(self) -> None:
+        self._graph: Graph | None = None
+        self._entities: RowArray = np.zeros(0, np.int64)  # ids, rising; node n_memories + place
+        self._generation = ""
+
+    def refresh(self, store: Store, columns: Columns) -> None:
+        known = self._graph.n_memories if self._graph else 0
+        grown = columns.n - known > max(MIN_GROWTH, GROWTH * known)
+        if self._graph is None or grown or self._generation != columns.generation:
+            self._build(store, columns)
+
+    def _build(self, store: Store, columns: Columns) -> None:
+        rows = store.read("SELECT memory_id, entity_id FROM mentions")
+        pairs = np.array(rows, np.int64).reshape(-1, 2)
+        self._entities, places = np.unique(pairs[:, 1], return_inverse=True)
+        mentions = np.stack([columns.rows_of(pairs[:, 0]), columns.n + places], axis=1)
+        links = store.read("SELECT from_memory, to_memory FROM links")
+        linked = columns.rows_of(np.array(links, np.int64).reshape(-1)).reshape(-1, 2)
+        neighbours = np.stack([np.arange(columns.n), columns.next], axis=1)
+        ends = np.concatenate([mentions, linked, neighbours])
+        ends = ends[(ends >= 0).all(axis=1)]
+        self._graph = build_graph(columns.n, columns.n + len(self._entities), ends)
+        self._generation = columns.generation
+
+    def rank(
+        self, store: Store, query: str, rows: RowArray, similarities: FloatArray
+    ) -> FloatArray:
+        """PageRank of the first `n_memories` rows, the highest being 1.
+
+        `rows` (m,) and `similarities` (m,) are the nearest passages. Seeds are the query's phrases,
+        each by its rarity (HippoRAG's node specificity), and the passages.
+        """
+        graph = self._graph
+        assert graph is not None
+        keys = seed_keys(query)
+        found = store.read(
+            f"SELECT id FROM entities WHERE key IN ({','.join('?' * len(keys))})", keys
+        )
+        places = np.searchsorted(self._entities, sorted(row[0] for row in found))
+        ids = np.array(sorted(row[0] for row in found), np.int64)
+        inside = places < len(self._entities)
+        inside[inside] = self._entities[places[inside]] == ids[inside]
+        phrases = graph.n_memories + places[inside]
+        degrees = np.diff(graph.starts)[phrases]
+        close = rows < graph.n_memories
+        seeds = np.concatenate([phrases, rows[close]])
+        mass = np.concatenate(
+            [1 / np.maximum(degrees, 1), PASSAGE_SHARE * np.maximum(similarities[close], 0)]
+        )
+        ranks = pagerank(graph, seeds, mass)[: graph.n_memories]
+        best = float(ranks.max(initial=0))
+        return ranks / np.float32(best) if best > 0 else ranks
