@@ -3,7 +3,7 @@
 Knows a vocabulary and what a sequence holds, no templates and no llama.cpp context.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from assistant.runtime.template import Segment
 from assistant.runtime.vocabulary import Vocabulary
@@ -23,12 +23,27 @@ def tokenize_segments(
     agrees = True
     if vocabulary.adds_bos:
         tokens.append(vocabulary.bos)
-    for segment in segments:
+    for segment in _spaces_to_words(segments):
         agrees = agrees and list(held[: len(tokens)]) == tokens
         tokens += _tokenize(segment, vocabulary, tokens, held if agrees else ())
     if vocabulary.adds_bos and tokens[1:2] == [vocabulary.bos]:
         del tokens[0]  # the template writes it itself
     return tokens
+
+
+def _spaces_to_words(segments: Iterable[Segment]) -> Iterator[Segment]:
+    """Spaces at the end of template text begin the words that follow: " Hello" is one token."""
+    spaces = ""
+    for segment in segments:
+        text = spaces + segment.text
+        spaces = ""
+        if segment.is_template:
+            bare = text.rstrip(" ")
+            text, spaces = bare, text[len(bare) :]
+        if text:
+            yield Segment(text, segment.is_template)
+    if spaces:
+        yield Segment(spaces, True)
 
 
 def _tokenize(

@@ -83,6 +83,20 @@ def test_a_beginning_of_sequence_token_is_written_once():
     assert tokens == [BOS, *b"a"]
 
 
+def test_spaces_before_a_content_are_read_with_it():
+    seen: list[tuple[str, bool]] = []
+
+    class Listening(ByteVocabulary):
+        def tokenize(self, text: str, *, special: bool = False, inside: bool = False) -> list[int]:
+            seen.append((text, special))
+            return super().tokenize(text, special=special)
+
+    segments = [Segment("[INST] ", True), Segment("Hi", False), Segment(" [/INST] ", True)]
+    tokens = tokenize_segments(segments, Listening(), [])
+    assert seen == [("[INST]", True), (" Hi", False), (" [/INST]", True), (" ", True)]
+    assert bytes(tokens) == b"[INST] Hi [/INST] "
+
+
 @given(st.text(), st.text(), st.lists(st.booleans()))
 def test_whatever_is_held_the_tokens_spell_the_text(text: str, other: str, joins: list[bool]):
     data, held, at = other.encode(), [], 0
