@@ -150,6 +150,14 @@ def rename_conversation(connection: sqlite3.Connection, conversation_id: int, ti
         )
 
 
+def check_conversation(store: Store, conversation_id: int) -> None:
+    """Raises NotFound where there is no such conversation, hidden ones included."""
+    if store.value("SELECT 1 FROM conversations WHERE id = ?", (conversation_id,)) is None:
+        raise NotFound(
+            f"There is no conversation {conversation_id}.", "Run `assistant chats list`."
+        )
+
+
 def exclude(
     connection: sqlite3.Connection, memory_id: int, conversation_id: int, now: datetime
 ) -> None:

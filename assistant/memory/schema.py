@@ -181,6 +181,20 @@ class Store:
         unfinished.replace(target)
         return target
 
+    def compact(self) -> None:
+        """Write the file anew without free pages and empty the WAL.
+
+        Raises StoreLocked where another process is reading; the store is whole then as before.
+        """
+        with self._lock, translated(self.file):
+            self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self._connection.execute("VACUUM")
+            (busy, *_) = self._connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        if busy:
+            raise StoreLocked(
+                f"{self.file} is read by another process.", "Close the other program and try again."
+            )
+
     def meta(self, key: str) -> str | None:
         found = self.value("SELECT value FROM meta WHERE key = ?", (key,))
         return None if found is None else str(found)

@@ -11,9 +11,11 @@ from datetime import datetime
 from typing import Any
 
 from assistant.errors import NotFound
-from assistant.memory import browse, thoughts
+from assistant.memory import browse, summaries, thoughts
 from assistant.memory.browse import MemoryFilter, MemoryRow
+from assistant.memory.erase import Receipt, erase, find_traces
 from assistant.memory.schema import Store, to_text
+from assistant.paths import Paths
 from assistant.records import Kind, Message, Role, State
 
 
@@ -106,6 +108,7 @@ class KeptMemory:
                 f" WHERE id IN ({marks}) AND kind = 'message'))",
                 (*ids, *ids),
             ).fetchall()
+            summaries.forget_sources(connection, [row["id"] for row in rows], now)
             return _hide(connection, "forget", rows, now, None)
 
     def undo(self, now: datetime) -> tuple[str, list[int]]:
@@ -130,6 +133,40 @@ class KeptMemory:
                 "UPDATE operations SET undone = ? WHERE id = ?", (to_text(now), row["id"])
             )
         return row["kind"], [memory_id for memory_id, _ in before]
+
+    # --- erasing ----------------------------------------------------------------------------
+
+    @property
+    def _paths(self) -> Paths | None:
+        return None if self.store.file is None else Paths(self.store.file.parent)
+
+    def erase(self, ids: Collection[int], now: datetime) -> Receipt:
+        """Erase memories and every copy of their text that this program made; see `erase.erase`.
+
+        Erasing no memory only rewrites the file, after a step that another process held up.
+        """
+        receipt = erase(self.store, ids, now, self._paths)
+        self._after_erase()
+        return receipt
+
+    def erase_conversation(self, conversation_id: int, now: datetime) -> Receipt:
+        """Erase a whole conversation. Raises NotFound."""
+        browse.check_conversation(self.store, conversation_id)
+        rows = self.store.read(
+            "SELECT id FROM memories WHERE conversation_id = ?", (conversation_id,)
+        )
+        receipt = self.erase([row[0] for row in rows], now)
+        with self.store.write(durable=True) as connection:
+            connection.execute("DELETE FROM conversations WHERE id = ?", (conversation_id,))
+        self.store.compact()
+        return receipt
+
+    def find_traces(self, text: str) -> list[tuple[str, int]]:
+        """Where a text still is in the database, and in how many rows."""
+        return find_traces(self.store, text)
+
+    def _after_erase(self) -> None:
+        """Let caches in RAM notice; `Memory` has some."""
 
 
 def _hide(
