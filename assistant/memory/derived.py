@@ -4,15 +4,18 @@
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
+from pathlib import Path
 from typing import Any, Final, Literal
 
 from assistant.errors import NotFound
 from assistant.memory import (
     consolidate,
     episodes,
+    import_formats,
+    importers,
     jobs,
     messages,
     portrait,
@@ -21,12 +24,22 @@ from assistant.memory import (
 )
 from assistant.memory.consolidate import Faded
 from assistant.memory.episodes import Episode
+from assistant.memory.importers import ImportReport
 from assistant.memory.portrait import Portrait
 from assistant.memory.relating import ungrounded_words
 from assistant.memory.schema import Store, from_text, to_text
 from assistant.memory.sentences import is_quoted
 from assistant.memory.thoughts import Outcome
-from assistant.records import EncodedText, FloatArray, Job, Message, NewThought, State, Thought
+from assistant.records import (
+    EncodedText,
+    FloatArray,
+    Job,
+    Message,
+    NewThought,
+    Progress,
+    State,
+    Thought,
+)
 
 CONSOLIDATE_HOURS: Final = 12.0
 
@@ -340,6 +353,37 @@ class DerivedMemory:
             thoughts.supersede(connection, old, new, now, thought_rows.PERSON, reason)
             _journal(connection, "supersede", now, [(lost, "active")])
 
+    # --- import -----------------------------------------------------------------------------
+
+    def import_file(
+        self,
+        path: Path,
+        encode: importers.Encode,
+        now: datetime,
+        on_progress: Callable[[Progress], None] = lambda progress: None,
+    ) -> ImportReport:
+        """Record what another program exported; running it again adds only what is new.
+
+        `encode` makes (text, when it was said, the text before it) into something to record.
+        Raises InputError where the file is of no known format.
+        """
+        report = ImportReport()
+        conversations = import_formats.read_export(path)
+        total = sum(len(conversation.messages) for conversation in conversations)
+        for conversation in conversations:
+            on_progress(Progress("import", report.n_messages + report.n_known, total, "messages"))
+            report.add(
+                importers.import_conversation(
+                    self.store,
+                    conversation,
+                    encode,
+                    lambda connection, text: self._embedder_row(connection, any_vector(text)),
+                    now,
+                )
+            )
+        on_progress(Progress("import", total, total, "messages"))
+        return report
+
     # --- use and age --------------------------------------------------------------------------------
 
     def strengthen(self, memory_ids: Sequence[int], now: datetime, reason: str = "used") -> None:
@@ -396,6 +440,12 @@ class DerivedMemory:
         )
         question, reply = said.get("user", ""), said.get("assistant", "")
         return [int(row[0]) for row in rows if is_quoted(row[1], reply, question)]
+
+
+def any_vector(encoded: EncodedText) -> FloatArray | None:
+    """The text's vector or, of a long text, one of a passage: all are of one embedder."""
+    vectors = (encoded.vector, *(passage.vector for passage in encoded.passages))
+    return next((vector for vector in vectors if vector is not None), None)
 
 
 def _journal(connection: Any, kind: str, now: datetime, before: list[tuple[int, str]]) -> None:
