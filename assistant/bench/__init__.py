@@ -14,6 +14,7 @@ import click
 # Subcommand -> the module that defines it; a module that is not built yet is not listed.
 BENCHMARKS: Final = MappingProxyType(
     {
+        "answer": "assistant.bench.answer",
         "batch": "assistant.bench.batch",
         "decode": "assistant.bench.decode",
         "forgetting": "assistant.bench.forgetting",
