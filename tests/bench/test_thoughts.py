@@ -1,0 +1,85 @@
+"""The benchmark of thoughts counts as its docstring says, and the default writer meets its marks."""
+
+from datetime import UTC, datetime
+
+from assistant.bench.thoughts import (
+    Count,
+    Labelled,
+    _judge_generated,
+    _judge_selected,
+    count_stored,
+    measure,
+    read_labelled,
+)
+from assistant.conversation.selection import Selection
+from assistant.conversation.writers import RuleWriter
+
+NOW = datetime(2024, 5, 2, tzinfo=UTC)
+TEXT = "I moved here last week. Nice weather. If I were rich I would sail."
+KEEP = (0, 23, "the week of 22 April 2024")
+FALSE = (38, len(TEXT))
+LABELLED = Labelled("x", TEXT, NOW, (KEEP,), (FALSE,))
+
+
+def judge(*thoughts: tuple[int, int, str]) -> Count:
+    count = Count(gold=1, thoughts=len(thoughts))
+    chosen = [Selection(((a, b),), text, "fact", 1.0) for a, b, text in thoughts]
+    _judge_selected(LABELLED, chosen, count)
+    return count
+
+
+def test_a_thought_on_a_label_is_right_and_finds_it() -> None:
+    count = judge((0, 23, "I moved here the week of 22 April 2024."))
+    assert (count.right, count.found, count.false) == (1, 1, 0)
+
+
+def test_a_thought_without_its_date_is_false() -> None:
+    assert judge((0, 23, "I moved here last week.")).false == 1
+
+
+def test_a_thought_on_an_untrue_sentence_is_false() -> None:
+    count = judge((38, len(TEXT), "If I were rich I would sail."))
+    assert (count.right, count.found, count.false) == (0, 0, 1)
+
+
+def test_a_thought_on_nothing_is_wrong_but_not_false() -> None:
+    count = judge((24, 37, "Nice weather."))
+    assert (count.right, count.found, count.false) == (0, 0, 0)
+
+
+def test_a_word_that_was_not_said_is_false() -> None:
+    assert judge((0, 23, "I moved to Rome the week of 22 April 2024.")).false == 1
+
+
+def test_generated_wording_must_come_from_one_sentence() -> None:
+    def count(text: str) -> Count:
+        counted = Count()
+        _judge_generated(LABELLED, [Selection(((0, len(TEXT)),), text, "fact", 1.0)], counted)
+        return counted
+
+    assert count("They moved here the week of 22 April 2024.").found == 1
+    assert count("They never moved here.").false == 1
+    assert count("They sailed here in nice weather.").false == 1
+
+
+def test_every_label_is_in_its_message_and_both_halves_are_large_enough() -> None:
+    parts = {part: read_labelled(part) for part in ("dev", "heldout")}
+    assert sum(map(len, parts.values())) >= 120
+    assert len(parts["heldout"]) >= 60
+    ids = [message.id for part in parts.values() for message in part]
+    assert len(ids) == len(set(ids))
+    for part in parts.values():
+        assert any(not message.keep for message in part)
+
+
+def test_the_rules_meet_their_marks_on_both_halves() -> None:
+    for part in ("dev", "heldout"):
+        report = measure(RuleWriter(), read_labelled(part)).report()
+        assert report["precision"] >= 0.85
+        assert report["recall"] >= 0.7
+        assert report["false_content"] <= 0.05
+
+
+def test_a_fresh_store_that_heard_the_set_lists_fifty_thoughts() -> None:
+    labelled = [*read_labelled("dev"), *read_labelled("heldout")]
+    assert count_stored(labelled) >= 50
