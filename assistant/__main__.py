@@ -3,6 +3,7 @@
 Knows the error tree and nothing of what a command does.
 """
 
+import logging
 import os
 import signal
 import sys
@@ -28,6 +29,7 @@ def main(arguments: "Sequence[str] | None" = None) -> int:
     """Run one command and return the exit code. Never raises."""
     signal.signal(signal.SIGTERM, _terminate)
     settings = Settings()
+    logging.getLogger("assistant").addHandler(logging.NullHandler())  # stderr is the person's
     install_network_guard()
     log_network_to(lambda: settings.paths.network_log)
     code = run(settings, arguments)

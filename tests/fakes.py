@@ -14,6 +14,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from assistant.errors import AssistantError
 from assistant.records import ChatMessage, FloatArray, SamplingParameters, Token
 
 DIMENSION = 384
@@ -169,6 +170,57 @@ class FakeModel:
 
     def close(self) -> None:
         self.closed = True
+
+    def __enter__(self) -> "FakeModel":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@dataclass(frozen=True)
+class FakeFinished:
+    key: object
+    text: str
+    finish: str
+    n_prompt: int
+    n_completion: int
+    n_reused: int = 0
+    first_token_ms: float = 1.0
+    total_ms: float = 2.0
+    error: AssistantError | None = None
+
+
+class FakeBatcher:
+    """`runtime.batching.Batcher` over a `FakeModel`: every step finishes the oldest open row."""
+
+    def __init__(self, model: FakeModel) -> None:
+        self._model = model
+        self._open: list[tuple[object, Sequence[int], SamplingParameters]] = []
+        self.n_most_open = 0
+
+    @property
+    def n_open(self) -> int:
+        return len(self._open)
+
+    @property
+    def n_parallel(self) -> int:
+        return 4
+
+    def submit(self, key: object, tokens: Sequence[int], parameters: SamplingParameters) -> None:
+        self._open.append((key, tokens, parameters))
+        self.n_most_open = max(self.n_most_open, len(self._open))
+
+    def step(self) -> list[FakeFinished]:
+        if not self._open:
+            return []
+        key, tokens, parameters = self._open.pop(0)
+        pieces: list[str] = []
+        try:
+            pieces += [token.text for token in self._model.stream(tokens, parameters)]
+        except AssistantError as error:
+            return [FakeFinished(key, "", "error", len(tokens), 0, error=error)]
+        return [FakeFinished(key, "".join(pieces), self._model.finish, len(tokens), len(pieces))]
 
 
 class FakeEmbedder:

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from assistant.catalogue.catalogue import Catalogue
 from assistant.catalogue.entries import Entry
@@ -27,6 +27,7 @@ from assistant.memory.memory import Memory
 from assistant.paths import Paths, resource
 
 if TYPE_CHECKING:
+    from assistant.memory.index import IndexKind
     from assistant.runtime.batching import Batcher
     from assistant.runtime.model import Model
 
@@ -54,7 +55,7 @@ def open_memory(paths: Paths, config: Config, *, now: datetime, read_only: bool 
         now=now,
         backups_dir=paths.backups_dir,
         index_dir=paths.index_dir,
-        index=config.text("memory.index"),
+        index=cast("IndexKind", config.text("memory.index")),  # the setting's choices are these
         read_only=read_only,
     )
 

@@ -294,16 +294,14 @@ class Engine:
         self, encoded: EncodedText, turn: Turn, now: datetime, options: AskOptions
     ) -> Recall:
         """Memories for the message; for an over-long one its own passages, with more room."""
+        count_tokens, in_prompt = self.load().count_tokens, {t.turn_id for t in self.history.turns}
+        chat, memory = turn.conversation_id or None, self.memory
+        if self._is_long(encoded.text) and encoded.passages:
+            limits = RecallLimits(self.behaviour.n_memories, self._room().passages, count_tokens)
+            return recall_passages(encoded, self.embedder, memory, now, limits, in_prompt, chat)
         if self.mode == "temporary" or not options.recall:
             return Recall(encoded.text)
-        n_memories, n_tokens = self.behaviour.n_memories, self.behaviour.memory_tokens
-        in_prompt = {past.turn_id for past in self.history.turns}
-        chat, memory = turn.conversation_id or None, self.memory
-        count_tokens = self.load().count_tokens
-        if self._is_long(encoded.text) and encoded.passages:
-            limits = RecallLimits(n_memories, self._room().passages, count_tokens)
-            return recall_passages(encoded, self.embedder, memory, now, limits, in_prompt, chat)
-        limits = RecallLimits(n_memories, n_tokens, count_tokens)
+        limits = RecallLimits(self.behaviour.n_memories, self.behaviour.memory_tokens, count_tokens)
         vector = self._query_vector(encoded, now)
         return recall(encoded.text, vector, memory, now, limits, {*in_prompt, turn.id}, chat)
 

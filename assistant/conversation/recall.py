@@ -14,7 +14,7 @@ from assistant.conversation.ports import TextEmbedder
 from assistant.errors import EmbeddingError
 from assistant.memory.dates import resolve_dates
 from assistant.memory.memory import Memory
-from assistant.records import EncodedText, FloatArray, Passage, Recall
+from assistant.records import EncodedText, FloatArray, Passage, Recall, RecalledMemory
 
 N_WORDS_BEFORE: Final = 60  # of the message before, its end: the text itself must fit as well
 N_QUERY_WORDS: Final = 60  # of an over-long text, taken at each end: where a paste has its question
@@ -104,18 +104,23 @@ def recall_passages(
 ) -> Recall:
     """What answers the question in an over-long message, its own passages among it.
 
-    Its first and its last passage come after the others: the prompt shows both ends anyway, and the
-    one with the question in it is always the most similar.
+    A message that is not recorded (no `conversation_id`) has its passages compared right here. The
+    first and the last passage come after the others: the prompt shows both ends anyway, and the one
+    with the question in it is always the most similar.
     """
     query = shorten_query(encoded.resolved_text)
-    found = memory.recall(
-        query,
-        encode(query, embedder, now).vector,
-        now,
-        k=max(limits.n_memories, len(encoded.passages)),
-        exclude_turns=exclude_turns,
-        conversation_id=conversation_id,
-    )
+    vector = encode(query, embedder, now).vector
+    if conversation_id is None:
+        found = Recall(query, tuple(_similar_passages(encoded, vector, now)))
+    else:
+        found = memory.recall(
+            query,
+            vector,
+            now,
+            k=max(limits.n_memories, len(encoded.passages)),
+            exclude_turns=exclude_turns,
+            conversation_id=conversation_id,
+        )
     ends = {encoded.resolved_text[part.start : part.end] for part in _ends(encoded.passages)}
     ordered = sorted(found.memories, key=lambda passage: passage.text in ends)
     given, n_left = [], limits.n_tokens
@@ -126,6 +131,23 @@ def recall_passages(
             n_left -= cost
     lost = [replace(other, reason="over budget") for other in ordered if other not in given]
     return replace(found, memories=tuple(given), near_misses=(*lost, *found.near_misses))
+
+
+def _similar_passages(
+    encoded: EncodedText, vector: FloatArray | None, now: datetime
+) -> list[RecalledMemory]:
+    """The passages of a text that is in no store, the most similar first. Their id is 0."""
+    found = []
+    for part in encoded.passages:
+        similarity = 0.0
+        if vector is not None and part.vector is not None:
+            similarity = float(vector @ part.vector)
+        text = encoded.resolved_text[part.start : part.end]
+        signals = {"meaning": similarity}
+        found.append(
+            RecalledMemory(0, "passage", text, text, "user", now, 0, None, similarity, signals)
+        )
+    return sorted(found, key=lambda passage: -passage.score)
 
 
 def _ends(passages: Sequence[Passage]) -> Sequence[Passage]:

@@ -10,7 +10,7 @@ import pytest
 
 from assistant.__main__ import main
 from assistant.conversation import assemble
-from fakes import FakeEmbedder, FakeModel
+from fakes import FakeBatcher, FakeEmbedder, FakeModel
 
 
 @dataclass
@@ -52,5 +52,6 @@ def fake_model(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> FakeModel:
     monkeypatch.setattr(assemble, "identify_model", lambda paths, config: identity)
     monkeypatch.setattr(assemble, "load_model", lambda path, config, *args, **more: model)
     monkeypatch.setattr(assemble, "open_embedder", lambda paths, config: FakeEmbedder())
+    monkeypatch.setattr("assistant.runtime.batching.Batcher", FakeBatcher)
     monkeypatch.setattr("assistant.cli.first_run.ensure_models", lambda settings: None)
     return model

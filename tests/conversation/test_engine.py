@@ -225,18 +225,21 @@ def test_what_is_not_to_be_recorded_is_not(
     assert "password of the shed?" in model.prompts[-1], "the chat itself has its history"
 
 
+@pytest.mark.parametrize("mode", ["normal", "read-only", "temporary"])
 def test_an_over_long_message_is_answered_from_its_passages_with_a_notice(
-    open_engine: OpenEngine, now: datetime
+    open_engine: OpenEngine, now: datetime, mode: str
 ) -> None:
     words = [f"word{i}" for i in range(3000)]
     words[1500:1500] = ["the code of the green safe is 7391 indeed"]
     model = FakeModel(n_ctx=2048)
     engine = open_engine(model)
     text = " ".join(words) + ". What is the code of the green safe?"
+    engine.open_conversation(None, mode)
     told = list(engine.ask(text, now))
     assert any(isinstance(event, events.Notice) and "too long" in event.text for event in told)
     assert "7391" in model.prompts[-1]
-    assert engine.memory.messages(1)[0].text == text, "it is remembered whole"
+    if mode == "normal":
+        assert engine.memory.messages(1)[0].text == text, "it is remembered whole"
 
 
 def test_oldest_turns_leave_the_prompt_and_stay_recallable(
