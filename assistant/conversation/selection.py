@@ -103,7 +103,8 @@ def _reason_to_drop(core: str) -> str:
             return reason
     if len(core) > MAX_CHARACTERS:
         return "too long"
-    short = len(core.split()) + bool(v.PRONOUN_START.match(core)) < MIN_WORDS  # "She's 81." counts
+    known = v.PRONOUN_START.match(core) or v.SELF_START.match(core)  # "She's 81.", "I'm deaf."
+    short = len(core.split()) + bool(known) < MIN_WORDS
     return "too short" if short else ""
 
 

@@ -34,13 +34,15 @@ KIN: Final = (
 # ---- not the person speaking ----
 
 FOREIGN: Final = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]+`|^(?:>|\t| {4,}\S).*$|https?://\S+|"
-    r"\"[^\"\n]*\s[^\"\n]*\"|\u201c[^\u201d\n]*\s[^\u201d\n]*\u201d|^(?:system|assistant|user)\s*:.*$",
+    r"```.*?(?:```|\Z)|`[^`\n]+`|^(?:>|\t| {4,}\S)[^\n]*$|https?://\S+|"
+    r"\"[^\"\n]*\s[^\"\n]*\"|\u201c[^\u201d\n]*\s[^\u201d\n]*\u201d|^(?:system|assistant|user|q|a|"
+    r"question|answer|example|e\.g\.|sentence|original|quote|excerpt|input|output|premise|note\s+from\s+\w+)\s*:[^\n]*$|"
+    r"^(?:dear\s+\w|(?:from|to|subject|date)\s*:\s).*\Z",
     re.DOTALL | re.MULTILINE | re.IGNORECASE,
 )
 PASTED: Final = re.compile(
     r"^[^\n:]*\b(?:summari[sz]e|translate|proofread|rewrite|rephrase|paraphrase|edit|correct|fix|improve|"
-    r"shorten|analy[sz]e|classify|review|check|here(?:\s+is|['\u2019]s)\s+(?:the|a|an|my|this)\s+(?:text|"
+    r"shorten|analy[sz]e|classify|review|check|here(?:\s+is|['\u2019]s)\s+(?:the|a|an|my|this)\s+(?:\w+\s+)?(?:text|"
     r"email|letter|poem|lyrics?|passage|paragraph|article|draft|essay|message|transcript|log|code))\b"
     r"[^\n:?.]*[:?.][ \t]*(?:\n|(?=[\"\u201c>])|(?<=:))",
     re.IGNORECASE,
@@ -50,7 +52,8 @@ FICTION: Final = _any(
     r"(?:write|tell|continue|invent)\s+(?:me\s+)?(?:a|an|the|my|this|another)\s+(?:[\w-]+\s+){0,3}"
     r"(?:story|poem|song|scene|dialogue|tale|fable|chapter|screenplay|monologue)|"
     r"my\s+(?:main\s+)?(?:character|protagonist|hero|heroine|villain)\b|"
-    r"in\s+(?:my|the|this)\s+(?:story|novel|book|game|dream|film|movie|script|campaign)\b)"
+    r"(?:in|for)\s+(?:my|the|this)\s+(?:story|novel|book|game|dream|film|movie|script|campaign|song|poem|"
+    r"exercise|scenario|riddle|puzzle|play|sketch)\b)"
 )
 
 # ---- what stands around a statement ----
@@ -136,6 +139,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
         _any(
             r"^(?:i|we)\s+(?:read|heard|saw|learned)\s+(?:that|somewhere|online|about)\b|^(?:he|she|they|it)\s+"
             r"(?:said|says|wrote|asked|told)\b|^(?:people|they|some)\s+say\b|^according\s+to\b|"
+            r"\b(?:says?|said|wrote|writes|reads?|goes|stated?)\s*[:,]\s|\bbeen\s+told\b|"
             r"\b(?:my|a)\s+(?!(?:\w+\s+)?(?:doctor|gp|dentist|therapist|vet|specialist|midwife|physio))(?:\w+\s+){1,2}(?:says?|said|claims?|claimed|thinks?|thought|told\s+me)\b"
         ),
     ),
@@ -187,6 +191,7 @@ _STATES: Final = (
     "grew|was born|were born|come from|belong|volunteer|commute|sing|paint|write|bake|cook|farm|"
     "rent|share|suffer|carry|wear|weigh|take|pay|earn|use|spend|go to|attend|help out|coach|lead|manage|"
     "founded|started|raised|served|retired|specialise|specialize|collect|practise|practice|swim|cycle|"
+    "used to (?:live|work|be|have|play|own|smoke|drink|teach|study)|walk with|limp|snore|stutter|"
     "freelance|freelancing|subscribe|vote|celebrate|homeschool|keep|serve|sleep|work from|speak|know how"
 )
 _EVENTS: Final = (
@@ -196,6 +201,7 @@ _EVENTS: Final = (
     "was hired|was fired|was promoted|was laid off|started|finished|joined|left|opened|closed on|visited|"
     "travelled|traveled|flew|met|celebrated|had (?:a|an|my|our|her|his) (?:\\w+ )?(?:baby|surgery|operation|stroke|accident|"
     "bypass|miscarriage|interview|wedding|fight|replaced)|(?:hip|knee) replaced|crashed|stolen|ran my|ran a|hiked|cycled|handed in|"
+    "emigrated|immigrated|relocated|switched (?:from|to)|retrained|recovered|broke up|split up|"
     "signed|enrolled|published|stopped|gave up|destroyed|flooded|burned|burnt|founded|planted|became|raised"
 )
 EVIDENCE: Final = MappingProxyType(
@@ -237,7 +243,9 @@ EVIDENCE: Final = MappingProxyType(
             r"(?:\w+ly\s+|now\s+|still\s+|originally\s+|also\s+)*(?:an?|the|from|\d|in\s+my|born|allergic|intolerant|diabetic|"
             r"married|single|divorced|widowed|engaged|pregnant|retired|unemployed|self-employed|\w+-handed|deaf|"
             r"blind|colou?r-?blind|dyslexic|autistic|vegan|vegetarian|together|based|learning|studying|working|"
-            r"living|training|writing|raising|volunteering|teaching|running|building|\w+\s+intolerant|called|named|"
+            r"living|training|writing|raising|renovating|remodell?ing|restoring|saving|recovering|rehearsing|fostering|"
+            r"doing\s+(?:an?|my)\s+(?:\w+\s+)?(?:master\S*|degree|phd|doctorate|course|bachelor\S*|apprenticeship|internship)|"
+            r"taking\s+(?:\w+\s+){0,3}(?:class|classes|lessons|course|courses|leave)|caring\s+for|looking\s+after|volunteering|teaching|running|building|\w+\s+intolerant|called|named|"
             r"diagnosed|taller|afraid|jewish|muslim|catholic|\w+ian\b|\w+ish\b)"
         ),
         "mine": _any(
@@ -248,7 +256,7 @@ EVIDENCE: Final = MappingProxyType(
         "elliptic": _any(
             r"^(?:(?:currently|now|just|recently|originally|still|also|been)\s+)*(?:from|born|raised|working\s+(?:as|at|for)|"
             r"living\s+in|moved\s+to|married|divorced|retired|allergic\s+to|intolerant|self-employed|(?:mother|father|"
-            r"mum|mom|dad|parent)\s+of|got\s+(?:married|engaged|promoted|hired|fired|a\s+(?:job|dog|cat)))\b"
+            r"mum|mom|dad|parent)\s+of|got\s+(?:married|engaged|promoted|hired|fired|a\s+(?:new\s+)?(?:job|dog|cat|puppy|kitten|car|house)))\b"
         ),
         "introduction": re.compile(
             r"^(?:[Ii]|[Ii]['\u2019]m|[Cc]all me|(?:[Ii] am))\s+(?:am\s+)?(?!I\b)[A-Z][\w-]+(?:\s+[A-Z][\w-]+)?\s*[.!,]?$"
@@ -256,6 +264,20 @@ EVIDENCE: Final = MappingProxyType(
         "ability": _any(
             rf"{_I}\s+{_ADVERBS}(?:can|can{_A}?t|cannot|learned\s+to|know\s+how\s+to)\s+(?:\w+\s+)?(?:swim|cook|drive|ski|"
             r"dance|sing|read|write|see|hear|walk|smell|ride|type|speak|sleep|eat|drink|knit|sew|draw|sail)\b"
+        ),
+        "name is": _any(
+            rf"\b(?:the|my|our)\s+(?:\w+\s+)?\w+{_A}s?\s+name\s+is\b|^(?:please\s+)?call\s+me\s+\w+\W*$"
+        ),
+        "harm": _any(
+            r"\b(?:gives?|makes?|upsets?|triggers?|hurts?)\s+(?:me|my)\b.*\b(?:sick|ill|headaches?|migraines?|stomach|skin|"
+            r"sleepy|anxious|nauseous|dizzy|allergy|asthma|back|knees?)\b"
+        ),
+        "of us": _any(
+            r"\b(?:both|neither|none|all|most|one|two|three|four)\s+of\s+(?:us|my|our)\b|\bboth\s+my\b"
+        ),
+        "the kin": _any(rf"\bthe\s+(?:{KIN})\s+(?:is|are|was|were|has|have|had)\b"),
+        "will": _any(
+            rf"\b(?:i|we)(?:{_A}ll|\s+will)\s+(?!try|check|see|let|use|look|do\s+(?:it|that)|tell|show|ask)\w+"
         ),
         "diagnosis": _any(
             rf"\b(?:doctor|gp|dentist|therapist|specialist|midwife|cardiologist|dr)\b.*\b(?:i\s+have|i{_A}?m|i\s+am|i{_A}ve)\b"
@@ -300,6 +322,11 @@ WEIGHTS: Final = MappingProxyType(
         "elliptic": 1.0,
         "introduction": 1.0,
         "ability": 1.0,
+        "name is": 1.0,
+        "harm": 1.0,
+        "of us": 0.8,
+        "the kin": 0.7,
+        "will": 0.5,
         "diagnosis": 1.0,
         "me": 0.2,
         "copula": 0.3,
@@ -323,8 +350,9 @@ DAY_AND_MONTH: Final = _any(
     r"\bin\s+may\b|\bthe\s+\d{1,2}(?:st|nd|rd|th)\b"
 )
 PRONOUN_START: Final = _any(
-    rf"(?!it(?:{_A}?s|\s+is|\s+was)\s+(?:my|our)\b)(?:he|she|they|it|his|her|their|its)\b|(?:this|that|these|those)(?:{_A}s)?\s+(?:is|was|are|were|one)\b"
+    rf"(?!it(?:{_A}?s|\s+is|\s+was)\s+(?:my|our)\b)(?:he|she|they|it|his|her|their|its)\b|(?:this|that|these|those)(?:{_A}s)?\s+(?:is|was|are|were|one)\s+(?!my\b|our\b)"
 )
+SELF_START: Final = _any(rf"(?:i{_A}m|we{_A}re)\s+\S+")
 PAST_STATE: Final = _any(
     rf"\b(?:used\s+to|once|former(?:ly)?|previous(?:ly)?|no\s+longer|not|n{_A}t|when\s+(?:i|we)\s+(?:was|were)|"
     r"as\s+a\s+(?:child|kid|teenager|student)|old)\b"

@@ -39,7 +39,7 @@ _HINT: Final = re.compile(
 )
 # Not the person's own sentence, or not of this moment: code, addresses, quoted lines and speech.
 _OPAQUE: Final = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]+`|https?://\S+|^(?:>|\t| {4}).*$|\"[^\"\n]*\"|“[^”\n]*”",
+    r"```.*?(?:```|\Z)|`[^`\n]+`|https?://\S+|^(?:>|\t| {4})[^\n]*$|\"[^\"\n]*\"|“[^”\n]*”",
     re.DOTALL | re.MULTILINE,
 )
 _DETERMINER: Final = re.compile(

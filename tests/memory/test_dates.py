@@ -57,6 +57,7 @@ NOW = datetime(2023, 6, 7, 15, 0, tzinfo=UTC)  # a Wednesday
         ("last winter", "the winter of 2022-2023"),
         ("last Christmas", "Christmas 2022"),
         ("next weekend", "the weekend of 10 or 17 June 2023"),
+        ("> Where?\nI came yesterday", "> Where?\nI came on 6 June 2023"),
         ("I WENT YESTERDAY", "I WENT on 6 June 2023"),
     ],
 )
