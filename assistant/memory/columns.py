@@ -1,8 +1,8 @@
-"""The columns recall ranks by, in RAM: a cache of `memories` and `vectors`, one row each.
+"""The columns recall ranks by, in RAM: a cache of `memories`, one row each.
 
-Knows which rows are new or changed since it last looked (`meta.revision`), and that everything may
-have changed when rows went (`meta.generation`). Holds no text. A row is a position in these arrays,
-never a memory's id.
+Knows which rows are new, changed or gone since it last looked (`meta.revision`), and when everything
+may have changed (`meta.generation`). Holds no text and no vector. A row is a position in these
+arrays, never a memory's id.
 """
 
 from typing import Any, Final
@@ -14,7 +14,6 @@ from assistant.memory.cues import cues_of
 from assistant.memory.schema import Store, from_text
 from assistant.records import FloatArray
 
-Int8Array = npt.NDArray[np.int8]
 RowArray = npt.NDArray[np.int64]
 BoolArray = npt.NDArray[np.bool_]
 
@@ -42,8 +41,6 @@ _FIELDS: Final[dict[str, Any]] = {
     "previous": np.int64,  # row of the text before it in its session; -1 is none
     "next": np.int64,
     "session": np.int64,
-    "scale": np.float32,  # 0 is no vector
-    "context_scale": np.float32,
 }
 _SELECT: Final = (
     "SELECT id, kind, state, role, speaker, coalesce(conversation_id, 0) AS conversation,"
@@ -62,15 +59,12 @@ class Columns:
     def _clear(self, generation: str) -> None:
         self.generation = generation
         self.revision = 0
-        self.embedder: int | None = None
         self.n = 0
         self.n_sessions = 0
         self.speakers: dict[str, int] = {"": 0}
         self._data: dict[str, npt.NDArray[Any]] = {
             name: np.zeros(0, dtype) for name, dtype in _FIELDS.items()
         }
-        self._codes: Int8Array = np.zeros((0, 0), np.int8)
-        self._context: Int8Array = np.zeros((0, 0), np.int8)
         self._length_scale: tuple[float, float] | None = None
         self._tails: dict[int, int] = {}  # conversation -> its last row
 
@@ -80,16 +74,6 @@ class Columns:
         except KeyError:
             raise AttributeError(name) from None
         return column[: self.n]
-
-    @property
-    def codes(self) -> Int8Array:
-        """(n, dimension) of the texts alone."""
-        return self._codes[: self.n]
-
-    @property
-    def context_codes(self) -> Int8Array:
-        """(n, dimension) of the texts after the message before them."""
-        return self._context[: self.n]
 
     def rows_of_session(self, session: int) -> RowArray:
         return np.flatnonzero(self.session == session)
@@ -121,21 +105,14 @@ class Columns:
             reloaded: bool = meta["generation"] != self.generation
             if reloaded:
                 self._clear(meta["generation"])
-            changed: RowArray = np.zeros(0, np.int64)
             if int(meta["revision"]) != self.revision:
-                changed = self._take_rows(connection)
-                self._length_scale = None
+                self._take_rows(connection)
+                self._drop_rows(connection)
                 self.revision = int(meta["revision"])
-            embedder = _embedder(connection, meta.get("embedder"))
-            if embedder != self.embedder:
-                self.embedder = embedder
-                self.scale[:] = 0
-                self.context_scale[:] = 0
-                changed = np.arange(self.n)
-            self._take_vectors(connection, changed)
+                self._length_scale = None
         return reloaded
 
-    def _take_rows(self, connection: Any) -> RowArray:
+    def _take_rows(self, connection: Any) -> None:
         """Every row newer than `revision`: a known id is overwritten, a new one appended."""
         changed = connection.execute(
             f"{_SELECT} AND revision > ? ORDER BY id", (self.revision,)
@@ -152,12 +129,16 @@ class Columns:
         self._grow(first + int((old < 0).sum()))
         self._fill(rows, changed)
         self._link(first)
-        hidden = connection.execute(
-            "SELECT id FROM memories WHERE searchable = 0 AND revision > ?", (self.revision,)
+
+    def _drop_rows(self, connection: Any) -> None:
+        """Rows that went, or may not be searched any more, are never found again."""
+        gone = connection.execute(
+            "SELECT memory_id FROM deletions WHERE revision > ?1 UNION ALL"
+            " SELECT id FROM memories WHERE searchable = 0 AND revision > ?1",
+            (self.revision,),
         ).fetchall()
-        gone = self.rows_of(np.array([row[0] for row in hidden], np.int64))
-        self.state[gone[gone >= 0]] = STATES.index("forgotten")
-        return rows
+        rows = self.rows_of(np.array([row[0] for row in gone], np.int64))
+        self.state[rows[rows >= 0]] = STATES.index("forgotten")
 
     def _fill(self, rows: RowArray, source: list[Any]) -> None:
         data = self._data
@@ -187,8 +168,6 @@ class Columns:
             for name, old in self._data.items():
                 self._data[name] = np.zeros(capacity, old.dtype)
                 self._data[name][: self.n] = old[: self.n]
-            self._codes = _widen(self._codes, capacity, self._codes.shape[1], self.n)
-            self._context = _widen(self._context, capacity, self._context.shape[1], self.n)
         self.n = n
 
     def _link(self, first: int) -> None:
@@ -237,47 +216,3 @@ class Columns:
         lone = np.flatnonzero(self.session < 0)  # thoughts and summaries: a session each
         self.session[lone] = self.n_sessions + np.arange(len(lone))
         self.n_sessions += len(lone)
-
-    def _take_vectors(self, connection: Any, rows: RowArray) -> None:
-        """Read the vectors of these rows, of this embedder and no other."""
-        if self.embedder is None or len(rows) == 0:
-            return
-        few = len(rows) <= FEW_ROWS
-        ids = self.id[rows].tolist() if few else []
-        only = f"AND memory_id IN ({','.join('?' * len(ids))})" if few else ""
-        for view, scales in ((0, self.scale), (1, self.context_scale)):
-            scales[rows] = 0
-            found = connection.execute(
-                "SELECT memory_id, codes, scale FROM vectors"
-                f" WHERE embedder_id = ? AND view = ? {only} ORDER BY memory_id",
-                (self.embedder, view, *ids),
-            ).fetchall()
-            self._place(view, found, scales)
-
-    def _place(self, view: int, found: list[Any], scales: FloatArray) -> None:
-        rows = self.rows_of(np.array([row[0] for row in found], np.int64))
-        known = [(row, entry) for row, entry in zip(rows.tolist(), found, strict=True) if row >= 0]
-        if not known:
-            return
-        at = np.array([row for row, _ in known], np.int64)
-        block = np.frombuffer(b"".join(entry[1] for _, entry in known), np.int8)
-        block = block.reshape(len(known), -1)
-        name = "_context" if view else "_codes"
-        table: Int8Array = getattr(self, name)
-        if table.shape[1] != block.shape[1]:
-            table = np.zeros((len(self._data["id"]), block.shape[1]), np.int8)
-            setattr(self, name, table)
-        table[at] = block
-        scales[at] = np.array([entry[2] for _, entry in known], np.float32)
-
-
-def _embedder(connection: Any, sha256: str | None) -> int | None:
-    row = connection.execute("SELECT id FROM embedders WHERE sha256 = ?", (sha256,)).fetchone()
-    return None if row is None else int(row[0])
-
-
-def _widen(table: Int8Array, capacity: int, dimension: int, n: int) -> Int8Array:
-    """A table of `capacity` rows that begins with the first `n` of the old one."""
-    wide = np.zeros((capacity, dimension), np.int8)
-    wide[:n] = table[:n]
-    return wide

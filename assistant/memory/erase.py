@@ -17,7 +17,7 @@ import numpy as np
 
 from assistant.errors import NotFound, StoreError
 from assistant.memory.messages import title_of
-from assistant.memory.schema import Store, translated
+from assistant.memory.schema import Store, renew_generation, translated
 from assistant.memory.summaries import forget_sources
 from assistant.memory.words import content_words, find_postings, stem
 from assistant.paths import Paths, open_private
@@ -136,6 +136,7 @@ def _erase_rows(
     )
     receipt.add("phrases", deleted.rowcount)
     connection.execute("INSERT INTO memories_fts (memories_fts) VALUES ('rebuild')")
+    renew_generation(connection)
 
 
 _HANGING: Final = (

@@ -13,10 +13,13 @@ import numpy.typing as npt
 
 from assistant.errors import NotFound
 from assistant.memory import messages
+from assistant.memory.caches import Caches
 from assistant.memory.derived import DerivedMemory
+from assistant.memory.index import IndexKind
 from assistant.memory.schema import Store, to_text
-from assistant.memory.search import Caches, Query, measure_all, search
+from assistant.memory.search import Query, measure_all, search
 from assistant.memory.upkeep import KeptMemory
+from assistant.memory.vectors import Meaning
 from assistant.memory.words import replace_speakers
 from assistant.records import (
     Conversation,
@@ -35,9 +38,11 @@ UNKNOWN_EMBEDDER = "unknown"
 class Memory(DerivedMemory, KeptMemory):
     """Everything that was said in one SQLite file, and how it is found again."""
 
-    def __init__(self, store: Store) -> None:
+    def __init__(
+        self, store: Store, index_dir: Path | None = None, index: IndexKind = "auto"
+    ) -> None:
         self.store = store
-        self._caches = Caches()
+        self._caches = Caches(Meaning(index_dir, index))
         self._embedder: tuple[str, int] | None = None  # id and dimension
         self.priors = True  # False: recall without length, question mark and speaker's name
 
@@ -49,11 +54,12 @@ class Memory(DerivedMemory, KeptMemory):
         now: datetime,
         backups_dir: Path | None = None,
         index_dir: Path | None = None,
-        index: str = "auto",
+        index: IndexKind = "auto",
         read_only: bool = False,
     ) -> Self:
         """Open or create a store. Raises StoreLocked, StoreCorrupt, StoreNewer, StoreError."""
-        return cls(Store.open(file, now=now, backups_dir=backups_dir, read_only=read_only))
+        store = Store.open(file, now=now, backups_dir=backups_dir, read_only=read_only)
+        return cls(store, None if read_only else index_dir, index)
 
     @property
     def read_only(self) -> bool:
@@ -280,7 +286,11 @@ class Memory(DerivedMemory, KeptMemory):
             raise NotFound(f"There is no memory {memory_id}.", "Run `assistant memory list`.")
         return found[memory_id]
 
+    def _after_erase(self) -> None:
+        self._caches.vectors.erase()
+
     def close(self) -> None:
+        self._caches.vectors.close()
         self.store.close()
 
     def __enter__(self) -> Self:

@@ -15,6 +15,7 @@ from assistant.errors import NotFound
 from assistant.memory.cues import cues_of
 from assistant.memory.entity_graph import insert_mentions
 from assistant.memory.schema import Store, from_text, to_text
+from assistant.memory.vectors import CONTEXT_VIEW, TEXT_VIEW
 from assistant.native import quantise_int8
 from assistant.records import (
     Conversation,
@@ -29,8 +30,6 @@ from assistant.records import (
 )
 
 TITLE_CHARACTERS: Final = 60
-TEXT_VIEW: Final = 0  # the vector of the text alone
-CONTEXT_VIEW: Final = 1  # the vector of the text after the message before it
 POST_THINK: Final = "post_think"
 
 

@@ -12,16 +12,15 @@ CREATE TABLE meta (
   key TEXT PRIMARY KEY,
   value TEXT NOT NULL
 ) WITHOUT ROWID;
--- generation: changes when rows go (erase, restore, reindex), so an index file of another
--- generation is stale. revision and vectors grow with every new or changed memory and vector.
+-- generation: changes with everything (erase, restore, reindex), so that a cache of another
+-- generation is worthless. revision: grows by one with every new, changed or deleted memory.
 INSERT INTO meta VALUES
   ('store', lower(hex(randomblob(16)))),
   ('generation', lower(hex(randomblob(8)))),
-  ('revision', '0'),
-  ('vectors', '0');
+  ('revision', '0');
 
 CREATE TABLE conversations (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   title TEXT NOT NULL DEFAULT '',
   created TEXT NOT NULL,
   last_used TEXT NOT NULL,
@@ -31,7 +30,7 @@ CREATE TABLE conversations (
 CREATE INDEX conversations_last_used ON conversations (last_used);
 
 CREATE TABLE turns (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   conversation_id INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE,
   number INTEGER NOT NULL,      -- from 1 in its conversation; branches of a turn share it
   created TEXT NOT NULL,
@@ -43,7 +42,7 @@ CREATE UNIQUE INDEX turns_number ON turns (conversation_id, number) WHERE active
 CREATE INDEX turns_conversation ON turns (conversation_id, number);
 
 CREATE TABLE messages (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   conversation_id INTEGER NOT NULL REFERENCES conversations ON DELETE CASCADE,
   turn_id INTEGER NOT NULL REFERENCES turns ON DELETE CASCADE,
   role TEXT NOT NULL CHECK (role IN ('system', 'user', 'assistant')),
@@ -60,7 +59,7 @@ CREATE INDEX messages_turn ON messages (turn_id);
 
 -- What every recallable row shares.
 CREATE TABLE memories (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   kind TEXT NOT NULL CHECK (kind IN ('message', 'passage', 'thought', 'summary')),
   state TEXT NOT NULL DEFAULT 'active'
     CHECK (state IN ('active', 'faded', 'superseded', 'forgotten')),
@@ -102,8 +101,13 @@ AFTER UPDATE OF kind, state, text, searchable, role, speaker, created, strength_
   UPDATE memories SET revision = (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'revision')
     WHERE id = NEW.id;
 END;
+CREATE TABLE deletions (          -- so that a cache can follow; ids are never used again
+  revision INTEGER PRIMARY KEY,
+  memory_id INTEGER NOT NULL
+);
 CREATE TRIGGER memories_revise_delete AFTER DELETE ON memories BEGIN
-  UPDATE meta SET value = lower(hex(randomblob(8))) WHERE key = 'generation';
+  UPDATE meta SET value = value + 1 WHERE key = 'revision';
+  INSERT INTO deletions SELECT CAST(value AS INTEGER), OLD.id FROM meta WHERE key = 'revision';
 END;
 
 -- Words. Speakers' names are not in the text: they are features, not words.
@@ -142,22 +146,40 @@ CREATE TABLE vectors (
   view INTEGER NOT NULL DEFAULT 0,  -- 0 the text alone, 1 the text after the message before it
   codes BLOB NOT NULL,              -- int8, one a dimension
   scale REAL NOT NULL,              -- code * scale is the component
-  bits BLOB,                        -- 1-bit code of the rotated vector, for the LSH index
-  generation INTEGER NOT NULL DEFAULT 0,  -- meta.vectors when it was written
+  generation INTEGER NOT NULL DEFAULT 0,  -- the counter below when it was written
   PRIMARY KEY (memory_id, embedder_id, view)
 ) WITHOUT ROWID;
 CREATE INDEX vectors_embedder ON vectors (embedder_id, view, generation);
+-- Every change to a vector, or to whether it may be found, is one step: an index reads what is new.
+CREATE TABLE vector_counters (
+  embedder_id INTEGER NOT NULL REFERENCES embedders ON DELETE CASCADE,
+  view INTEGER NOT NULL,
+  value INTEGER NOT NULL DEFAULT 0,
+  PRIMARY KEY (embedder_id, view)
+) WITHOUT ROWID;
 CREATE TRIGGER vectors_revise_insert AFTER INSERT ON vectors BEGIN
-  UPDATE meta SET value = value + 1 WHERE key = 'vectors';
-  UPDATE vectors SET generation = (SELECT CAST(value AS INTEGER) FROM meta WHERE key = 'vectors')
+  INSERT INTO vector_counters VALUES (NEW.embedder_id, NEW.view, 1)
+    ON CONFLICT DO UPDATE SET value = value + 1;
+  UPDATE vectors SET generation = (SELECT value FROM vector_counters c
+      WHERE c.embedder_id = NEW.embedder_id AND c.view = NEW.view)
     WHERE memory_id = NEW.memory_id AND embedder_id = NEW.embedder_id AND view = NEW.view;
 END;
 CREATE TRIGGER vectors_revise_delete AFTER DELETE ON vectors BEGIN
-  UPDATE meta SET value = value + 1 WHERE key = 'vectors';
+  UPDATE vector_counters SET value = value + 1
+    WHERE embedder_id = OLD.embedder_id AND view = OLD.view;
+END;
+CREATE TRIGGER memories_revise_vectors AFTER UPDATE OF state, searchable ON memories
+WHEN (OLD.searchable AND OLD.state IN ('active', 'faded'))
+  <> (NEW.searchable AND NEW.state IN ('active', 'faded')) BEGIN
+  UPDATE vector_counters SET value = value + 1
+    WHERE (embedder_id, view) IN (SELECT embedder_id, view FROM vectors WHERE memory_id = NEW.id);
+  UPDATE vectors SET generation = (SELECT value FROM vector_counters c
+      WHERE c.embedder_id = vectors.embedder_id AND c.view = vectors.view)
+    WHERE memory_id = NEW.id;
 END;
 
 CREATE TABLE thoughts (
-  id INTEGER PRIMARY KEY,
+  id INTEGER PRIMARY KEY AUTOINCREMENT,
   memory_id INTEGER NOT NULL UNIQUE REFERENCES memories ON DELETE CASCADE,  -- holds the text
   source_message_id INTEGER NOT NULL REFERENCES messages ON DELETE CASCADE,
   subject TEXT,

@@ -1,6 +1,6 @@
 """How two statements stand to each other, and whether one is grounded in a text. Words only.
 
-Says "equal", "within", "contains", "conflict", "similar" or "unrelated" by the content words, numbers and
+Says "equal", "within", "contains", "conflict", "caused", "similar" or "unrelated" by the content words, numbers and
 negations of two short texts. It understands nothing: what it calls a conflict is a question to the
 person, never a reason to drop a statement.
 """
@@ -12,7 +12,7 @@ from typing import Final, Literal
 from assistant.memory.date_spans import MONTHS, WEEKDAYS
 from assistant.memory.sentences import content_words, stem, words
 
-Relation = Literal["equal", "within", "contains", "conflict", "similar", "unrelated"]
+Relation = Literal["equal", "within", "contains", "conflict", "caused", "similar", "unrelated"]
 
 CONFLICT_OVERLAP: Final = 0.6  # of the words without numbers; below, two statements are two topics
 SIMILAR_OVERLAP: Final = 0.35
@@ -27,6 +27,10 @@ _FOR: Final = frozenset({"love", "like", "enjoy", "adore", "prefer", "favourite"
 _AGAINST: Final = frozenset({"hate", "dislike", "loathe", "detest", "avoid"})
 _DATE_WORDS: Final = frozenset(
     {*(month.lower() for month in MONTHS), *WEEKDAYS, "week", "weekend", "night", "morning"}
+)
+_CAUSE: Final = re.compile(
+    r"\b(?:because(?:\s+of)?|due\s+to|thanks\s+to|after|since|on\s+account\s+of)\s+(?P<cause>[^,.;]+)",
+    re.IGNORECASE,
 )
 _NAME: Final = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
 
@@ -53,6 +57,9 @@ def relate(new: str, old: str, thought_id: int) -> Related:
             return Related(thought_id, "contains", weight=1.0)
     if reason := _contradiction(new, old, ours, theirs):
         return Related(thought_id, "conflict", reason, 1.0)
+    cause = _CAUSE.search(new)
+    if cause and (named := _plain(content_words(cause["cause"]))) and named <= theirs:
+        return Related(thought_id, "caused", f"said with {' '.join(sorted(named))}", 1.0)
     shared = ours & theirs
     overlap = len(shared) / max(len(ours | theirs), 1)
     names = _names(new) & _names(old)

@@ -117,7 +117,8 @@ class Store:
             with self.write(durable=True):
                 if _version(connection, self.file) == version:
                     # sqlite-utils opens a savepoint inside our BEGIN IMMEDIATE.
-                    steps.apply(Database(connection, execute_plugins=False), stop_before=following)
+                    database = Database(connection, recursive_triggers=False, execute_plugins=False)
+                    steps.apply(database, stop_before=following)
 
     def read(self, sql: str, parameters: Parameters = ()) -> list[Any]:
         """Every row of a query, as sqlite3.Row."""
@@ -212,6 +213,11 @@ class Store:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+def renew_generation(connection: sqlite3.Connection) -> None:
+    """Make every cache of the store worthless, in RAM or on disk, in any process."""
+    connection.execute("UPDATE meta SET value = lower(hex(randomblob(8))) WHERE key = 'generation'")
 
 
 @contextmanager

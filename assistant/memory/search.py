@@ -6,16 +6,16 @@ query's vector and the counter of tokens are handed in) and writes nothing.
 
 import time
 from collections.abc import Callable, Collection
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from assistant.memory.caches import Caches
 from assistant.memory.choosing import Room, choose
 from assistant.memory.columns import KINDS, Columns
-from assistant.memory.entity_graph import EntityGraph
 from assistant.memory.messages import read_memories
 from assistant.memory.question import Question, take_apart
 from assistant.memory.retention import is_weak
@@ -54,19 +54,11 @@ class Ranking:
     signals: dict[str, FloatArray]  # (m,) each
 
 
-@dataclass(slots=True)
-class Caches:
-    """What recall keeps in RAM of one store."""
-
-    columns: Columns = field(default_factory=Columns)
-    graph: EntityGraph = field(default_factory=EntityGraph)
-
-
 def search(store: Store, caches: Caches, query: Query) -> Recall:
     """The memories for a query, best first, and the near-misses, each with its signals."""
     started = time.perf_counter()
     columns = caches.columns
-    columns.refresh(store)
+    caches.refresh(store)
     question = take_apart(query.text, columns.speakers, query.now)  # 1
     ranking = rank(store, caches, query, question, query.k + N_SPARE)  # 2
     ids = columns.id[ranking.rows].tolist()
@@ -89,10 +81,10 @@ def search(store: Store, caches: Caches, query: Query) -> Recall:
 def measure_all(store: Store, caches: Caches, query: Query) -> tuple[RowArray, Signals]:
     """Every candidate's memory id (m,) and raw signals: what the weights are fitted on."""
     columns = caches.columns
-    columns.refresh(store)
+    caches.refresh(store)
     question = take_apart(query.text, columns.speakers, query.now)
     allowed = recallable(columns, question, ("active",))
-    signals = measure(store, columns, question, query.vector, query.now, allowed, caches.graph)
+    signals = measure(store, caches, question, query.vector, query.now, allowed)
     return columns.id[signals.rows], signals
 
 
@@ -104,7 +96,7 @@ def rank(store: Store, caches: Caches, query: Query, question: Question, n: int)
     active = recallable(columns, question, ("active",)) & ~barred
 
     def measured(allowed: BoolArray) -> Signals:
-        return measure(store, columns, question, query.vector, query.now, allowed, caches.graph)
+        return measure(store, caches, question, query.vector, query.now, allowed)
 
     ranking = weigh(measured(active), query.priors, n)
     awake = _woken(store, columns, question, ranking, query.k) & ~barred & ~active

@@ -12,14 +12,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from assistant.memory.caches import Caches
 from assistant.memory.columns import ROLES, STATES, Columns
 from assistant.memory.cues import ASKS, DATE, NAME
 from assistant.memory.entity_graph import EntityGraph
 from assistant.memory.question import Question
 from assistant.memory.retention import retention
 from assistant.memory.schema import Store
+from assistant.memory.vectors import CONTEXT_VIEW, TEXT_VIEW, Meaning
 from assistant.memory.words import Postings, find_postings
-from assistant.native import scan_int8
 from assistant.records import FloatArray
 
 RowArray = npt.NDArray[np.int64]
@@ -62,33 +63,67 @@ class Signals:
     values: dict[str, FloatArray]
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The query's vector among the store's, by rows. Without a vector every cosine is 0."""
+
+    columns: Columns
+    vectors: Meaning
+    vector: FloatArray | None  # (dimension,)
+
+    def nearest(self, allowed: BoolArray) -> list[Found]:
+        """The nearest rows and their cosines, by the text alone and by the text in its context."""
+        if self.vector is None or self.columns.n == 0:
+            return []
+        by_id = np.zeros(int(self.columns.id[-1]) + 1, np.bool_)
+        by_id[self.columns.id[allowed]] = True
+        found = []
+        for view in (TEXT_VIEW, CONTEXT_VIEW):
+            ids, cosines = self.vectors.nearest(view, self.vector, N_BY_MEANING, by_id)
+            rows = self.columns.rows_of(ids)
+            found.append((rows[rows >= 0], cosines[rows >= 0]))
+        return found
+
+    def cosines(self, view: int, rows: RowArray, missing: float = 0.0) -> FloatArray:
+        """(m,); `missing` for row -1 and for a row without a vector of this view."""
+        if self.vector is None:
+            return np.full(len(rows), missing, np.float32)
+        found = self.vectors.cosines(view, self.vector, self.columns.id[rows])
+        return np.where((rows >= 0) & np.isfinite(found), found, missing).astype(np.float32)
+
+    def contexts(self, rows: RowArray) -> FloatArray:
+        """Cosine of each row in its context; of the text alone where it has none before it."""
+        within = self.cosines(CONTEXT_VIEW, rows, missing=np.nan)
+        return np.where(np.isnan(within), self.cosines(TEXT_VIEW, rows), within)
+
+
 def measure(
     store: Store,
-    columns: Columns,
+    caches: Caches,
     question: Question,
     vector: FloatArray | None,  # (dimension,)
     now: datetime,
     allowed: BoolArray,  # (n,)
-    graph: EntityGraph,
 ) -> Signals:
     """Find the candidates and measure every signal of each."""
+    columns, vectors = caches.columns, caches.vectors
     terms = find_terms(store, columns, question.terms)
     sessions = _session_scores(columns, terms)
-    near = _by_meaning(columns, vector, allowed)
-    connected = _connected(store, columns, question, graph, near)
+    asked = Asked(columns, vectors, vector if vectors.fits(vector) else None)
+    near = asked.nearest(allowed)
+    connected = _connected(store, columns, question, caches.graph, near)
     rows = _candidates(columns, allowed, terms, sessions, connected, near)
     if len(rows) == 0:
         return Signals(rows, {})
     before, after = columns.previous[rows], columns.next[rows]
-    meaning = _cosines(columns.codes, columns.scale, rows, vector)
-    context = _contexts(columns, rows, vector)
-    beside = np.maximum(_contexts(columns, before, vector), _contexts(columns, after, vector))
+    context = asked.contexts(rows)
+    beside = np.maximum(asked.contexts(before), asked.contexts(after))
     words = terms.rarity @ terms.hits[:, rows] / terms.total
     window = terms.hits[:, rows] | terms.hits[:, before] | terms.hits[:, after]
     cues = columns.cues[rows]
     replies = (before >= 0) & (columns.cues[before] & ASKS > 0)
     values = {
-        "meaning": meaning,
+        "meaning": asked.cosines(TEXT_VIEW, rows),
         "context": context,
         "neighbours": beside,
         "words": words,
@@ -104,8 +139,7 @@ def measure(
         "length": columns.standard_length(rows),
         "question": cues & ASKS > 0,
         "reply_words": replies * (terms.rarity @ terms.hits[:, before] / terms.total),
-        "reply_meaning": replies
-        * np.maximum(_cosines(columns.codes, columns.scale, before, vector), 0),
+        "reply_meaning": replies * np.maximum(asked.cosines(TEXT_VIEW, before), 0),
     }
     return Signals(rows, {name: np.asarray(v, np.float32) for name, v in values.items()})
 
@@ -194,20 +228,6 @@ def _by_words(columns: Columns, terms: Terms) -> RowArray:
     return _largest(score, N_BY_WORDS)
 
 
-def _by_meaning(columns: Columns, vector: FloatArray | None, allowed: BoolArray) -> list[Found]:
-    """The nearest rows and their cosines, by the text alone and by the text in its context."""
-    if vector is None:
-        return []
-    return [
-        scan_int8(codes, scales, vector, N_BY_MEANING, allowed)
-        for codes, scales in (
-            (columns.codes, columns.scale),
-            (columns.context_codes, columns.context_scale),
-        )
-        if codes.shape[1] == len(vector)
-    ]
-
-
 def _by_session(columns: Columns, sessions: FloatArray) -> RowArray:
     """Coarse to fine (HCAM): the rows of the best sessions, the best session's first."""
     best = _largest(sessions, N_SESSIONS)
@@ -223,25 +243,6 @@ def _largest(score: FloatArray, k: int) -> RowArray:
     if len(positive) <= k:
         return positive
     return positive[np.argpartition(-score[positive], k - 1)[:k]]
-
-
-def _cosines(
-    codes: npt.NDArray[np.int8], scales: FloatArray, rows: RowArray, vector: FloatArray | None
-) -> FloatArray:
-    """Cosine of each row's vector and the query (m,); 0 without one, and for row -1."""
-    if vector is None or codes.shape[1] != len(vector):
-        return np.zeros(len(rows), np.float32)
-    cosines = (codes[rows] @ vector) * scales[rows]
-    return np.where(rows >= 0, cosines, 0).astype(np.float32)
-
-
-def _contexts(columns: Columns, rows: RowArray, vector: FloatArray | None) -> FloatArray:
-    """Cosine of each row in its context; of the text alone where it has none before it."""
-    alone = _cosines(columns.codes, columns.scale, rows, vector)
-    if columns.context_codes.shape[1] == 0:
-        return alone
-    within = _cosines(columns.context_codes, columns.context_scale, rows, vector)
-    return np.where(columns.context_scale[rows] > 0, within, alone).astype(np.float32)
 
 
 def _in_time(created: npt.NDArray[np.float64], question: Question) -> BoolArray:

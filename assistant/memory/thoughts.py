@@ -226,7 +226,7 @@ def _settle_slot(
     kind, reason = other.relation, other.reason
     if same_slot and differs and kind == "unrelated" and slot and slot[1] in ("job", "employer"):
         kind, reason = "conflict", f"two values of {slot[1]}"
-    if kind in ("conflict", "similar"):
+    if kind in ("conflict", "caused", "similar"):
         link(connection, old["memory_id"], outcome.memory_id, kind, reason, other.weight, now)
     return outcome
 
