@@ -164,6 +164,18 @@ def test_both_may_stay(memory: Memory) -> None:
     assert len(texts(memory)) == 2
 
 
+def test_links_say_why(memory: Memory) -> None:
+    bypass = think(memory, "I had a bypass in 2021.")
+    think(memory, "We visited Anna in Lisbon.")
+    smoking = think(memory, "I quit smoking after my bypass.")
+    think(memory, "In spring Anna moved in with Paul.")
+    (caused,) = memory.links(smoking.memory_id)
+    assert (caused.kind, caused.from_memory) == ("caused", bypass.memory_id)
+    assert caused.reason == "said with bypass"
+    kinds = [row[0] for row in memory.store.read("SELECT kind || ': ' || reason FROM links")]
+    assert kinds == ["caused: said with bypass", "similar: both mention Anna"]
+
+
 def test_every_operation_can_be_reverted(memory: Memory) -> None:
     old = think(memory, "I live in Utrecht.", slot=("person", "lives in", "Utrecht"))
     think(memory, "I live in Ghent.", slot=("person", "lives in", "Ghent"))
