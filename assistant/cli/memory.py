@@ -1,4 +1,5 @@
-"""`assistant memory`: what is remembered, seen and changed by its person.
+"""`assistant memory`: what is remembered, seen by its person. The commands that change it are in
+`memory_changes`.
 
 Draws what the store holds; the store does the work.
 """
@@ -9,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assistant.cli.opening import opened_memory
+from assistant.cli import memory_changes, memory_files
+from assistant.cli.opening import opened_memory, opened_recall
 from assistant.cli.output import note, one_line, print_json, print_text
 from assistant.cli.settings import Settings
 from assistant.cli.think import think
@@ -26,7 +28,8 @@ def memory() -> None:
     """See, edit, forget and erase what is remembered."""
 
 
-memory.add_command(think)
+for command in (*memory_changes.COMMANDS, *memory_files.COMMANDS, think):
+    memory.add_command(command)
 
 
 @memory.command("list")
@@ -51,39 +54,151 @@ def list_memories(
 @click.pass_obj
 def search(settings: Settings, text: str, limit: int) -> None:
     """What would be recalled for TEXT, with the score of each."""
-    from assistant.conversation.assemble import open_embedder
     from assistant.conversation.recall import encode
 
     now = datetime.now(UTC)
-    embedder = open_embedder(settings.paths, settings.config)
-    with opened_memory(settings, now, read_only=True) as store:
-        if embedder is not None:
-            store.use_embedder(embedder.id, embedder.dimension)
-        found = store.recall(
-            text, encode(store.query_text(text), embedder, now).vector, now, k=limit
-        )
+    with opened_recall(settings, now, read_only=True) as (store, embedder):
+        vector = encode(store.query_text(text), embedder, now).vector
+        found = store.recall(text, vector, now, k=limit)
     print_memories(settings, [*found.memories, *found.near_misses][:limit], scores=True)
 
 
 @memory.command()
-@click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)
+@click.argument("id", type=int)
 @click.pass_obj
-def forget(settings: Settings, ids: tuple[int, ...]) -> None:
-    """Never recall these memories again. `assistant memory undo` brings them back."""
+def show(settings: Settings, id: int) -> None:
+    """One memory with all that is known of it."""
     now = datetime.now(UTC)
-    with opened_memory(settings, now) as store:
-        n_hidden = store.forget(ids, now)
-    _say(settings, {"forgotten": list(ids), "hidden": n_hidden}, f"Forgot {n_hidden} memories.")
+    with opened_memory(settings, now, read_only=True) as store:
+        row, links = store.details(id), store.links(id)
+    told = {**described(row), "retention": round(row.retention(now), 3)}
+    told["links"] = [
+        {"to": _other_end(id, link.from_memory, link.to_memory), **_link(link)} for link in links
+    ]
+    if settings.json:
+        print_json({"v": 1, "memory": told})
+        return
+    for name, value in told.items():
+        if name != "links":
+            print_text(f"{name:14} {one_line(str(value))}")
+    for link in told["links"]:
+        print_text(f"{link['kind']:14} {link['to']}: {one_line(link['reason'])}")
+
+
+@memory.command()
+@click.argument("id", type=int)
+@click.pass_obj
+def history(settings: Settings, id: int) -> None:
+    """What happened to a thought and to the versions before it."""
+    with opened_memory(settings, datetime.now(UTC), read_only=True) as store:
+        store.details(id)
+        entries = store.history(id)
+    rows = [
+        {
+            "id": entry.id,
+            "date": entry.at.isoformat(timespec="seconds"),
+            "operation": entry.operation,
+            "actor": entry.actor,
+            "reason": entry.reason,
+        }
+        for entry in entries
+    ]
+    if settings.json:
+        print_json({"v": 1, "history": rows})
+        return
+    for row in rows:
+        line = f"{row['date']}  {row['operation']:10}  {row['actor']}  {row['reason']}"
+        print_text(one_line(line))
+    if not rows:
+        note("It has no history.", settings)
 
 
 @memory.command()
 @click.pass_obj
-def undo(settings: Settings) -> None:
-    """Take back the last change of this kind."""
+def portrait(settings: Settings) -> None:
+    """The portrait of you, drawn from your own sentences, each with its source."""
     now = datetime.now(UTC)
     with opened_memory(settings, now) as store:
-        kind, ids = store.undo(now)
-    _say(settings, {"undone": kind, "memories": ids}, f"Undone: {kind} of {len(ids)} memories.")
+        drawn = store.portrait(now)
+    rows = [
+        {
+            "text": line.text,
+            "memory": line.memory_id,
+            "date": line.said.isoformat(timespec="seconds"),
+        }
+        for line in drawn.lines
+    ]
+    if settings.json:
+        print_json({"v": 1, "portrait": rows})
+        return
+    for row in rows:
+        print_text(f"{row['memory']:>6}  {one_line(str(row['text']))}")
+    if not rows:
+        note("There is too little for a portrait yet.", settings)
+
+
+@memory.command()
+@click.pass_obj
+def stats(settings: Settings) -> None:
+    """How much is remembered, and by what episodes begin."""
+    with opened_memory(settings, datetime.now(UTC), read_only=True) as store:
+        counts, boundaries, jobs = store.stats(), store.boundary_counts(), store.job_counts()
+    if settings.json:
+        print_json({"v": 1, "counts": counts, "episodes_begun_by": boundaries, "jobs": jobs})
+        return
+    for name, count in counts.items():
+        print_text(f"{count:>9}  {name}")
+    for name, count in boundaries.items():
+        print_text(f"{count:>9}  episodes begun by {name}")
+    for name, count in jobs.items():
+        print_text(f"{count:>9}  {name} jobs")
+
+
+@memory.command()
+@click.argument("id", type=int)
+@click.option("--depth", type=click.IntRange(1, 4), default=2, show_default=True)
+@click.pass_obj
+def graph(settings: Settings, id: int, depth: int) -> None:
+    """The memories that ID is linked with, and those they are linked with."""
+    with opened_memory(settings, datetime.now(UTC), read_only=True) as store:
+        store.details(id)
+        rows = _neighbours(store, id, depth)
+    if settings.json:
+        print_json({"v": 1, "root": id, "links": rows})
+        return
+    for row in rows:
+        line = f"{row['kind']} {row['to']}: {one_line(row['text'], 80)} ({row['reason']})"
+        print_text("  " * (row["depth"] - 1) + one_line(line))
+    if not rows:
+        note("It has no links.", settings)
+
+
+def _neighbours(store: Any, root: int, depth: int) -> list[dict[str, Any]]:
+    """Every memory once, where it is met first: a tree, a parent before its children."""
+    seen, rows = {root}, []
+
+    def visit(memory_id: int, level: int) -> None:
+        for link in store.links(memory_id):
+            other = _other_end(memory_id, link.from_memory, link.to_memory)
+            if other in seen:
+                continue
+            seen.add(other)
+            text = store.details(other).text
+            row = {"depth": level, "from": memory_id, "to": other, "text": text}
+            rows.append({**row, **_link(link)})
+            if level < depth:
+                visit(other, level + 1)
+
+    visit(root, 1)
+    return rows
+
+
+def _other_end(here: int, start: int, end: int) -> int:
+    return end if here == start else start
+
+
+def _link(link: Any) -> dict[str, Any]:
+    return {"kind": link.kind, "reason": link.reason, "weight": round(link.weight, 3)}
 
 
 def print_memories(
@@ -122,10 +237,3 @@ def described(memory: "MemoryRow | RecalledMemory") -> dict[str, Any]:
             value = getattr(memory, name)
             shape[name] = dict(value) if name == "signals" else value
     return shape
-
-
-def _say(settings: Settings, value: dict[str, Any], text: str) -> None:
-    if settings.json:
-        print_json({"v": 1, **value})
-    elif not settings.quiet:
-        print_text(text)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from assistant.cli.settings import Settings
 
 if TYPE_CHECKING:
+    from assistant.embedding.embedder import Embedder
     from assistant.memory.memory import Memory
 
 
@@ -25,3 +26,17 @@ def opened_memory(
         settings.paths.create()
     with open_memory(settings.paths, settings.config, now=now, read_only=read_only) as memory:
         yield memory
+
+
+@contextmanager
+def opened_recall(
+    settings: Settings, now: datetime, *, read_only: bool = False
+) -> Iterator[tuple["Memory", "Embedder | None"]]:
+    """The store and the embedder whose vectors it holds; None where it is not installed."""
+    from assistant.conversation.assemble import open_embedder
+
+    embedder = open_embedder(settings.paths, settings.config)
+    with opened_memory(settings, now, read_only=read_only) as memory:
+        if embedder is not None:
+            memory.use_embedder(embedder.id, embedder.dimension)
+        yield memory, embedder

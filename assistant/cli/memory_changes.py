@@ -1,0 +1,165 @@
+"""The commands of `assistant memory` that change what is remembered.
+
+Draws what the store did; the store does the work.
+"""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, Final, Literal
+
+import click
+
+from assistant.cli.input import confirm, read_text
+from assistant.cli.opening import opened_memory, opened_recall
+from assistant.cli.output import one_line, print_json, print_text
+from assistant.cli.settings import Settings
+
+if TYPE_CHECKING:
+    from assistant.records import Thought
+
+
+@click.command()
+@click.argument("text")
+@click.pass_obj
+def add(settings: Settings, text: str) -> None:
+    """Remember TEXT ("-" for stdin) as a thought of your own."""
+    from assistant.conversation.recall import encode
+
+    text, now = read_text(text), datetime.now(UTC)
+    with opened_recall(settings, now) as (store, embedder):
+        outcome = store.add_thought(encode(text, embedder, now), now)
+    _say(
+        settings,
+        {"operation": outcome.operation, "memory": outcome.memory_id},
+        f"{outcome.operation}: memory {outcome.memory_id}.",
+    )
+
+
+@click.command()
+@click.argument("id", type=int)
+@click.argument("text")
+@click.pass_obj
+def edit(settings: Settings, id: int, text: str) -> None:
+    """Say a thought in other words; the version before stays in its history."""
+    from assistant.conversation.recall import encode
+
+    text, now = read_text(text), datetime.now(UTC)
+    with opened_recall(settings, now) as (store, embedder):
+        outcome = store.edit_thought(id, encode(text, embedder, now), now)
+    memory_id = getattr(outcome, "memory_id", id)
+    _say(settings, {"operation": "edit", "memory": memory_id}, f"Edited: memory {memory_id}.")
+
+
+@click.command()
+@click.argument("id", type=int)
+@click.option("--off", is_flag=True, help="Unpin it.")
+@click.pass_obj
+def pin(settings: Settings, id: int, off: bool) -> None:
+    """Keep a memory from ever fading."""
+    now = datetime.now(UTC)
+    with opened_memory(settings, now) as store:
+        store.pin(id, now, pinned=not off)
+    _say(settings, {"memory": id, "pinned": not off}, "Unpinned." if off else "Pinned.")
+
+
+@click.command()
+@click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)
+@click.pass_obj
+def forget(settings: Settings, ids: tuple[int, ...]) -> None:
+    """Never recall these memories again. `assistant memory undo` brings them back."""
+    now = datetime.now(UTC)
+    with opened_memory(settings, now) as store:
+        n_hidden = store.forget(ids, now)
+    _say(settings, {"forgotten": list(ids), "hidden": n_hidden}, f"Forgot {n_hidden} memories.")
+
+
+@click.command()
+@click.pass_obj
+def undo(settings: Settings) -> None:
+    """Take back the last change: forget, pin, edit, a decision, a deleted chat."""
+    now = datetime.now(UTC)
+    with opened_memory(settings, now) as store:
+        kind, ids = store.undo(now)
+    _say(settings, {"undone": kind, "memories": ids}, f"Undone: {kind} of {len(ids)} memories.")
+
+
+@click.command()
+@click.argument("ids", metavar="ID...", type=int, nargs=-1)
+@click.option("--chat", type=int, metavar="ID", help="Erase a whole conversation.")
+@click.pass_obj
+def erase(settings: Settings, ids: tuple[int, ...], chat: int | None) -> None:
+    """Remove memories for good, with every copy of their text that this program made."""
+    if (chat is None) == (not ids):
+        raise click.UsageError("Give the ids of memories, or --chat ID")
+    now = datetime.now(UTC)
+    with opened_memory(settings, now) as store:
+        if chat is not None:
+            what = f"the chat {one_line(store.conversation(chat).title, 40)!r}"
+        else:
+            texts = [store.details(id).text for id in ids]
+            what = ", ".join(repr(one_line(text, 40)) for text in texts[:3])
+            what += f" and {len(texts) - 3} more" if len(texts) > 3 else ""
+        if not confirm(f"Erase {what}? This cannot be undone.", settings):
+            return
+        receipt = store.erase(ids, now) if chat is None else store.erase_conversation(chat, now)
+    told = {
+        "erased": dict(receipt.counts),
+        "repeats": list(receipt.repeats),
+        "problems": list(receipt.problems),
+    }
+    _say(settings, told, "\n".join(receipt.lines()))
+
+
+@click.command()
+@click.argument("id", type=int, required=False)
+@click.argument("keep", type=click.Choice(["a", "b", "both"]), required=False)
+@click.pass_obj
+def conflicts(settings: Settings, id: int | None, keep: Literal["a", "b", "both"] | None) -> None:
+    """Thoughts that may not both be true; with ID and a, b or both, your decision."""
+    now = datetime.now(UTC)
+    if id is not None and keep is None:
+        raise click.UsageError("Say which one to keep: a, b or both")
+    with opened_memory(settings, now, read_only=id is None) as store:
+        if id is not None and keep is not None:
+            store.resolve_conflict(id, keep, now)
+            _say(settings, {"conflict": id, "kept": keep}, f"Kept: {keep}.")
+            return
+        found = store.conflicts()
+    if settings.json:
+        rows = [
+            {"id": c.id, "reason": c.reason, "a": _thought(c.a), "b": _thought(c.b)} for c in found
+        ]
+        print_json({"v": 1, "conflicts": rows})
+        return
+    for conflict in found:
+        print_text(f"{conflict.id:>5}  {one_line(conflict.reason)}")
+        for name, thought in (("a", conflict.a), ("b", conflict.b)):
+            print_text(f"       {name}  {thought.created:%Y-%m-%d}  {one_line(thought.text, 100)}")
+
+
+@click.command()
+@click.argument("id", type=int)
+@click.pass_obj
+def revert(settings: Settings, id: int) -> None:
+    """Take back one entry of a thought's history (`assistant memory history`)."""
+    now = datetime.now(UTC)
+    with opened_memory(settings, now) as store:
+        memory_id = store.revert(id, now)
+    _say(settings, {"reverted": id, "memory": memory_id}, f"Reverted: memory {memory_id}.")
+
+
+def _thought(thought: "Thought") -> dict[str, Any]:
+    return {
+        "memory": thought.memory_id,
+        "text": thought.text,
+        "date": thought.created.isoformat(timespec="seconds"),
+    }
+
+
+def _say(settings: Settings, value: dict[str, Any], text: str) -> None:
+    if settings.json:
+        print_json({"v": 1, **value})
+    elif not settings.quiet:
+        print_text(text)
+
+
+COMMANDS: Final = (add, edit, pin, forget, undo, erase, conflicts, revert)
