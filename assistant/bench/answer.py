@@ -8,18 +8,24 @@ Knows no ranking; embedded stores live in a temporary folder for the length of o
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import fmean
 from time import perf_counter
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import click
-import numpy as np
 
 from assistant.bench.answer_reader import Kept, ModelReader, Reader, Tokens
-from assistant.bench.answer_score import Figures, difference_interval, ratio_interval, score
+from assistant.bench.answer_report import (
+    SEED,
+    Row,
+    difference_from_relevance,
+    figures_of,
+    lines_of,
+)
+from assistant.bench.answer_score import score
 from assistant.bench.locomo import Dialogue, Question, load_dialogues
 from assistant.bench.recall import N_RANKED, Texts, memory_end, open_store, record
 from assistant.bench.report import Settings, print_report
@@ -27,14 +33,13 @@ from assistant.conversation.prompt import Room, build_prompt
 from assistant.conversation.recall import RecallLimits, recall
 from assistant.errors import InputError, ModelMissing
 from assistant.memory.memory import Memory
-from assistant.records import Recall, RecalledMemory
+from assistant.records import Recall, RecalledMemory, SamplingParameters
 
 CATEGORIES: Final = (1, 2, 4)
 MODELS: Final = ("qwen2.5-coder-0.5b-instruct-q4_k_m", "qwen2.5-coder-1.5b-instruct-q4_k_m")
-# F1 punishes every word beyond the answer: the benchmark's truths are phrases.
+# F1 punishes every word beyond the answer, and the truths are phrases. Not part of the query.
 INSTRUCTION: Final = "Answer with a short phrase only."
 CONDITIONS: Final = ("recalled", "gold")
-SEED: Final = 0
 N_PARALLEL: Final = 4  # answers written at once; a decode step reads the weights once for all
 
 Memories = tuple[RecalledMemory, ...]
@@ -54,7 +59,6 @@ ORDERS: Final[Mapping[str, tuple[str, ...]]] = MappingProxyType(
 )
 
 
-Key = tuple[int, str, str]  # case, order, condition
 OpenReader = Callable[[str], AbstractContextManager[Reader]]
 
 
@@ -86,14 +90,12 @@ class Case:
         return {"category": asked.category, "question": asked.text, "truth": asked.answer}
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One counted answer."""
+class Key(NamedTuple):
+    """What a prompt is for; `case` is its place in the list."""
 
+    case: int
     order: str
     condition: str
-    category: int
-    f1: float
 
 
 class Evidence:
@@ -155,34 +157,23 @@ def measure(
     """One model's figures."""
     started = perf_counter()
     prompts = {
-        (i, order, condition): prompt_for(
+        Key(i, order, condition): prompt_for(
             case.question, case.memories[condition], order, reader, asking
         )
         for i, case in enumerate(cases)
         for order in orders
         for condition in CONDITIONS
     }
-    # The first to want a prompt names it; a single note reads the same in every order.
-    wanted: dict[Tokens, Key] = {}
-    for key, tokens in prompts.items():
-        if tokens not in kept:
-            wanted.setdefault(tokens, key)
-    for n, (tokens, answer) in enumerate(reader.answer(list(wanted)), 1):
-        i, order, condition = wanted[tokens]
-        kept.add(tokens, answer, {"order": order, "condition": condition, **cases[i].describe()})
-        if n % 20 == 0:
-            on_progress(f"{n} of {len(wanted)} prompts answered")
-    rows = [
-        Row(order, condition, case.category, score(kept[tokens], case.answer, case.category))
-        for (i, order, condition), tokens in prompts.items()
-        for case in (cases[i].question,)
-    ]
+    answer_all(reader, prompts, cases, kept, on_progress)
+    rows = [_count(cases[key.case].question, key, kept[prompts[key]]) for key in prompts]
     return {
         "orders": {
-            order: _figures([row for row in rows if row.order == order]) for order in orders
+            order: figures_of([row for row in rows if row.order == order]) for order in orders
         },
         "against_relevance": {
-            order: _difference(rows, order) for order in orders[1:] if orders[0] == "relevance"
+            order: difference_from_relevance(rows, order)
+            for order in orders[1:]
+            if orders[0] == "relevance"
         },
         "evidence_given": round(fmean(case.evidence_given for case in cases), 4),
         "memories_given": round(fmean(len(case.memories["recalled"]) for case in cases), 2),
@@ -191,43 +182,29 @@ def measure(
     }
 
 
-def _f1s(rows: Sequence[Row], condition: str) -> Figures:
-    """(questions,) in the order of the cases."""
-    return np.array([row.f1 for row in rows if row.condition == condition], np.float64)
+def answer_all(
+    reader: Reader,
+    prompts: Mapping[Key, Tokens],
+    cases: Sequence[Case],
+    kept: Kept,
+    on_progress: Callable[[str], None],
+) -> None:
+    """Every prompt that is not kept yet, once: a single note reads the same in every order."""
+    wanted: dict[Tokens, Key] = {}
+    for key, tokens in prompts.items():
+        if tokens not in kept:
+            wanted.setdefault(tokens, key)
+    for n, (tokens, answer) in enumerate(reader.answer(list(wanted)), 1):
+        key = wanted[tokens]
+        about = {"order": key.order, "condition": key.condition, **cases[key.case].describe()}
+        kept.add(tokens, answer, about)
+        if n % 20 == 0:
+            on_progress(f"{n} of {len(wanted)} prompts answered")
 
 
-def _figures(rows: Sequence[Row]) -> dict[str, Any]:
-    categories = sorted({row.category for row in rows})
-    return {
-        **_ratio(rows),
-        "by_category": {
-            str(category): _ratio([row for row in rows if row.category == category])
-            for category in categories
-        },
-    }
-
-
-def _ratio(rows: Sequence[Row]) -> dict[str, Any]:
-    recalled, gold = _f1s(rows, "recalled"), _f1s(rows, "gold")
-    return {
-        "questions": len(recalled),
-        "f1_recalled": round(float(recalled.mean()), 4),
-        "f1_gold": round(float(gold.mean()), 4),
-        "ratio": round(float(recalled.mean() / gold.mean()), 4) if gold.any() else None,
-        "ratio_interval": ratio_interval(recalled, gold, SEED),
-    }
-
-
-def _difference(rows: Sequence[Row], order: str) -> dict[str, Any]:
-    """F1 with recalled memories in this order less that with the best one last."""
-    ours, base = (
-        _f1s([row for row in rows if row.order == name], "recalled")
-        for name in (order, "relevance")
-    )
-    return {
-        "f1": round(float((ours - base).mean()), 4),
-        "interval": difference_interval(ours, base, SEED),
-    }
+def _count(question: Question, key: Key, answer: str) -> Row:
+    f1 = score(answer, question.answer, question.category)
+    return Row(key.order, key.condition, question.category, f1)
 
 
 def run(
@@ -266,25 +243,6 @@ def run(
     return report
 
 
-def lines_of(report: Mapping[str, Any]) -> Iterator[str]:
-    """The report as text: the orders side by side, one line for all questions and each category."""
-    yield f"{report['questions']} questions, temperature 0, 95 % intervals by paired bootstrap"
-    for model, figures in report["models"].items():
-        yield f"{model}  ({figures['evidence_given']:.0%} of the evidence recalled)"
-        for order, total in figures["orders"].items():
-            parts = {"all": total, **total["by_category"]}
-            for name, part in parts.items():
-                low, high = part["ratio_interval"]
-                ratio = "-" if part["ratio"] is None else f"{part['ratio']:.3f}"
-                yield (
-                    f"  {order:<10} {name:<4} n={part['questions']:<4} F1 {part['f1_recalled']:.3f}"
-                    f" / {part['f1_gold']:.3f} = {ratio} [{low:.3f}, {high:.3f}]"
-                )
-        for order, change in figures["against_relevance"].items():
-            low, high = change["interval"]
-            yield f"  {order} - relevance: {change['f1']:+.4f} F1 [{low:+.4f}, {high:+.4f}]"
-
-
 @click.command("answer")
 @click.argument(
     "files", nargs=-1, required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -312,7 +270,7 @@ def command(
         raise ModelMissing("No embedder is installed.", "Run `assistant models pull`.")
     catalogue = open_catalogue(settings.paths)
     behaves = behaviour(settings.config, "")
-    sampling = replace(behaves.sampling, temperature=0, max_tokens=max_tokens)
+    sampling = SamplingParameters(temperature=0, max_tokens=max_tokens)
 
     @contextmanager
     def open_reader(name: str) -> Iterator[Reader]:

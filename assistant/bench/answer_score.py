@@ -50,7 +50,7 @@ def score(answer: str, truth: str, category: int) -> float:
 
 
 def ratio_interval(part: Figures, whole: Figures, seed: int) -> Interval:
-    """95 % interval of mean(part) / mean(whole) over the same questions, (n,) each.
+    """95 % interval of mean(part) / mean(whole) over the same questions, (n,) each, not all 0.
 
     Paired percentile bootstrap (Efron and Tibshirani 1993, chapter 13): questions are drawn with
     replacement, both figures of each together.
@@ -58,7 +58,7 @@ def ratio_interval(part: Figures, whole: Figures, seed: int) -> Interval:
     rows = _resamples(len(part), seed)
     parts, wholes = part[rows].mean(axis=1), whole[rows].mean(axis=1)  # (N_RESAMPLES,)
     known = wholes > 0
-    return _percentiles(parts[known] / wholes[known]) if known.any() else (0.0, 0.0)
+    return _percentiles(parts[known] / wholes[known])
 
 
 def difference_interval(one: Figures, other: Figures, seed: int) -> Interval:
