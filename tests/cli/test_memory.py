@@ -1,0 +1,171 @@
+"""`assistant memory` and `assistant chats` over fakes: every command, in words and in JSON."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from fakes import FakeModel
+
+PEANUTS = "I am allergic to peanuts and I live in Bergen"
+
+
+@pytest.fixture
+def told(run, fake_model: FakeModel):
+    """Two conversations on record, and the thoughts drawn from them."""
+    assert run("ask", PEANUTS).code == 0
+    assert run("ask", "The shed code is tulip").code == 0
+    return run
+
+
+def ids(run, *arguments: str) -> list[int]:
+    return [
+        memory["id"] for memory in run("memory", "list", "--json", *arguments).json()["memories"]
+    ]
+
+
+def test_the_list_holds_messages_and_thoughts_newest_first(told) -> None:
+    rows = told("memory", "list", "--json").json()["memories"]
+    assert rows[0]["date"] >= rows[-1]["date"]
+    assert {row["kind"] for row in rows} == {"message", "thought"}
+    assert PEANUTS in told("memory", "list").out
+    only = told("memory", "list", "--kind", "thought", "--json").json()["memories"]
+    assert {row["kind"] for row in only} == {"thought"}
+
+
+def test_search_ranks_and_scores(told) -> None:
+    rows = told("memory", "search", "what am I allergic to", "--json").json()["memories"]
+    assert "peanuts" in rows[0]["text"]
+    assert rows[0]["signals"]
+    assert "peanuts" in told("memory", "search", "allergic peanuts").out.splitlines()[0]
+
+
+def test_forget_hides_and_undo_brings_back(told) -> None:
+    before = ids(told)
+    assert told("memory", "forget", str(before[-1])).code == 0
+    assert before[-1] not in ids(told)
+    assert before[-1] in ids(told, "--forgotten")
+    assert "Undone: forget" in told("memory", "undo").out
+    assert ids(told) == before
+
+
+def test_undo_with_nothing_to_undo_is_not_found(run, fake_model: FakeModel) -> None:
+    assert run("memory", "undo").code == 4
+
+
+@pytest.mark.parametrize("command", ["forget", "show", "history", "graph", "pin"])
+def test_an_unknown_memory_is_not_found_with_a_remedy(told, command: str) -> None:
+    ended = told("memory", command, "999")
+    assert ended.code == 4
+    assert "assistant memory list" in ended.err
+
+
+def test_add_edit_pin_show_and_history(told) -> None:
+    added = told("memory", "add", "I never eat before noon", "--json").json()
+    id = str(added["memory"])
+    shown = told("memory", "show", id, "--json").json()["memory"]
+    assert shown["text"] == "I never eat before noon"
+    assert shown["pinned"] is False
+    assert told("memory", "pin", id).code == 0
+    assert told("memory", "show", id, "--json").json()["memory"]["pinned"] is True
+    assert told("memory", "pin", id, "--off").code == 0
+    edited = told("memory", "edit", id, "I never eat before ten", "--json").json()
+    history = told("memory", "history", str(edited["memory"]), "--json").json()["history"]
+    assert "insert" in {entry["operation"] for entry in history}
+    assert "I never eat before ten" in told("memory", "list").out
+
+
+def test_erase_asks_and_leaves_no_trace(told, data_dir: Path) -> None:
+    [id] = [
+        row["id"]
+        for row in told("memory", "list", "--json").json()["memories"]
+        if row["kind"] == "message" and "tulip" in row["text"] and row["role"] == "user"
+    ]
+    refused = told("memory", "erase", str(id), "--no-input")
+    assert refused.code == 9
+    assert id in ids(told)
+    ended = told("memory", "erase", str(id), "--yes", "--json")
+    assert ended.code == 0
+    assert ended.json()["erased"]
+    assert id not in ids(told)
+    assert told("memory", "erase", "--yes").code == 2
+
+
+def test_a_whole_chat_can_be_erased(told, data_dir: Path) -> None:
+    assert told("memory", "erase", "--chat", "2", "--yes").code == 0
+    found = told("doctor", "--find", "shed code", "--json").json()["found"]
+    assert found == []
+    assert told("chats", "show", "2").code == 4
+
+
+def test_stats_portrait_conflicts_and_graph_answer(told) -> None:
+    counts = told("memory", "stats", "--json").json()
+    assert counts["counts"]
+    assert told("memory", "portrait", "--json").json()["portrait"] is not None
+    assert told("memory", "conflicts", "--json").json()["conflicts"] == []
+    assert told("memory", "graph", str(ids(told)[0]), "--json").json()["links"] is not None
+    assert told("memory", "conflicts", "7").code == 2
+    assert told("memory", "conflicts", "7", "a").code == 4
+
+
+def test_import_adds_only_what_is_new(told, tmp_path: Path) -> None:
+    file = tmp_path / "chat.jsonl"
+    rows = [
+        {"role": "user", "content": "We sailed to Skagen", "created": "2025-06-01T10:00:00Z"},
+        {"role": "assistant", "content": "Lovely", "created": "2025-06-01T10:00:05Z"},
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    first = told("memory", "import", str(file), "--json")
+    assert first.json() == {"v": 1, "conversations": 1, "messages": 2, "known": 0}
+    again = told("memory", "import", str(file), "--json").json()
+    assert (again["messages"], again["known"]) == (0, 2)
+    assert "Skagen" in told("memory", "search", "where did we sail to").out
+    unknown = tmp_path / "what.bin"
+    unknown.write_bytes(b"\x00\x01")
+    assert told("memory", "import", str(unknown)).code == 2
+
+
+def test_chats_are_listed_searched_shown_renamed_exported_and_deleted(told) -> None:
+    chats = told("chats", "list", "--json").json()["chats"]
+    assert [chat["id"] for chat in chats] == [2, 1]
+    assert PEANUTS[:20] in told("chats", "list").out
+    found = told("chats", "search", "peanuts", "--json").json()["messages"]
+    assert {message["chat"] for message in found} == {1}
+    assert told("chats", "rename", "1", "Food").code == 0
+    assert "# Food" in told("chats", "show", "1").out
+    lines = told("chats", "export", "1", "--format", "jsonl").out.splitlines()
+    assert [json.loads(line)["role"] for line in lines] == ["user", "assistant"]
+    assert "**You**" in told("chats", "export", "--format", "md").out
+    assert told("chats", "delete", "1", "--no-input").code == 9
+    assert told("chats", "delete", "1", "--yes").code == 0
+    assert [chat["id"] for chat in told("chats", "list", "--json").json()["chats"]] == [2]
+    assert told("memory", "undo").code == 0
+    assert len(told("chats", "list", "--json").json()["chats"]) == 2
+
+
+@pytest.mark.parametrize("command", ["show", "export"])
+def test_an_unknown_chat_is_not_found(told, command: str) -> None:
+    assert told("chats", command, "99").code == 4
+
+
+def test_what_is_stored_cannot_act_on_the_terminal(run, fake_model: FakeModel) -> None:
+    evil = "evil \x1b]52;c;ZXZpbA==\x07 and \x9b31m text"
+    run("ask", evil)
+    for command in (
+        ["chats", "list"],
+        ["chats", "show", "1"],
+        ["chats", "search", "evil"],
+        ["chats", "export", "1"],
+        ["memory", "list"],
+        ["memory", "search", "evil text"],
+        ["memory", "show", "1"],
+    ):
+        for ended in (run(*command), run(*command, "--json")):
+            assert ended.code == 0
+            assert not set("\x1b\x07\x9b") & set(ended.out), command
+
+
+def test_reading_commands_create_nothing(run, data_dir: Path) -> None:
+    assert run("memory", "list").code == 0
+    assert run("chats", "list", "--json").json() == {"v": 1, "chats": []}
+    assert not data_dir.exists()
