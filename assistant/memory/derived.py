@@ -4,44 +4,30 @@
 """
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
-from pathlib import Path
-from typing import Any, Final, Literal
+from datetime import datetime
+from typing import Any, Literal
 
 from assistant.errors import NotFound
 from assistant.memory import (
-    consolidate,
     episodes,
-    import_formats,
-    importers,
     jobs,
     messages,
-    portrait,
     thought_rows,
     thoughts,
 )
-from assistant.memory.consolidate import Faded
-from assistant.memory.episodes import Episode
-from assistant.memory.importers import ImportReport
-from assistant.memory.portrait import Portrait
+from assistant.memory.ageing import AgeingMemory
 from assistant.memory.relating import ungrounded_words
-from assistant.memory.schema import Store, from_text, to_text
-from assistant.memory.sentences import is_quoted
+from assistant.memory.schema import from_text, to_text
 from assistant.memory.thoughts import Outcome
 from assistant.records import (
     EncodedText,
-    FloatArray,
     Job,
-    Message,
     NewThought,
-    Progress,
     State,
     Thought,
 )
-
-CONSOLIDATE_HOURS: Final = 12.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,13 +65,8 @@ class Conflict:
     reason: str
 
 
-class DerivedMemory:
+class DerivedMemory(AgeingMemory):
     """What `Memory` offers on derived rows."""
-
-    store: Store
-
-    def _embedder_row(self, connection: Any, vector: FloatArray | None) -> int | None:
-        raise NotImplementedError  # `Memory` has it
 
     # --- jobs -------------------------------------------------------------------------------
 
@@ -109,9 +90,6 @@ class DerivedMemory:
 
     def job_counts(self) -> dict[str, int]:
         return jobs.count_jobs(self.store)
-
-    def messages_of_turn(self, turn_id: int) -> list[Message]:
-        return messages.read_messages_of_turn(self.store, turn_id)
 
     # --- writing thoughts -------------------------------------------------------------------
 
@@ -202,6 +180,24 @@ class DerivedMemory:
         with self.store.write(durable=True) as connection:
             thought_id = thought_rows.thought_of(connection, memory_id)
             thoughts.confirm_thought(connection, thought_id, now)
+
+    def rebuild_thoughts(self, now: datetime) -> int:
+        """Hide every thought that a writer derived and queue all turns to be thought over again.
+
+        What the person added, edited, confirmed, pinned or kept stays. Returns how many were hidden.
+        """
+        with self.store.write(durable=True) as connection:
+            rows = connection.execute(
+                "SELECT t.id FROM thoughts t JOIN memories m ON m.id = t.memory_id"
+                " WHERE m.state IN ('active', 'faded', 'superseded') AND m.pinned = 0"
+                " AND NOT EXISTS (SELECT 1 FROM thought_history h WHERE h.thought_id = t.id"
+                " AND h.actor = ? AND h.operation <> 'undo')",
+                (thought_rows.PERSON,),
+            ).fetchall()
+            for row in rows:
+                thoughts.forget_thought(connection, row[0], now, "post_think", "rebuilt")
+            jobs.queue_again(connection)
+        return len(rows)
 
     def pin(self, memory_id: int, now: datetime, *, pinned: bool = True) -> None:
         """Keep a memory from fading, or let it fade again. Raises NotFound."""
@@ -352,100 +348,6 @@ class DerivedMemory:
             reason = "the person kept the other"
             thoughts.supersede(connection, old, new, now, thought_rows.PERSON, reason)
             _journal(connection, "supersede", now, [(lost, "active")])
-
-    # --- import -----------------------------------------------------------------------------
-
-    def import_file(
-        self,
-        path: Path,
-        encode: importers.Encode,
-        now: datetime,
-        on_progress: Callable[[Progress], None] = lambda progress: None,
-    ) -> ImportReport:
-        """Record what another program exported; running it again adds only what is new.
-
-        `encode` makes (text, when it was said, the text before it) into something to record.
-        Raises InputError where the file is of no known format.
-        """
-        report = ImportReport()
-        conversations = import_formats.read_export(path)
-        total = sum(len(conversation.messages) for conversation in conversations)
-        for conversation in conversations:
-            on_progress(Progress("import", report.n_messages + report.n_known, total, "messages"))
-            report.add(
-                importers.import_conversation(
-                    self.store,
-                    conversation,
-                    encode,
-                    lambda connection, text: self._embedder_row(connection, any_vector(text)),
-                    now,
-                )
-            )
-        on_progress(Progress("import", total, total, "messages"))
-        return report
-
-    # --- use and age --------------------------------------------------------------------------------
-
-    def strengthen(self, memory_ids: Sequence[int], now: datetime, reason: str = "used") -> None:
-        """Count a use of memories: given to the model and quoted, or confirmed by the person."""
-        with self.store.write() as connection:
-            for memory_id in memory_ids:
-                thoughts.strengthen(connection, memory_id, now, thought_rows.PERSON, reason)
-
-    def fade(self, now: datetime) -> Faded:
-        """Let the oldest memories of low retention fade into summaries. Deletes nothing."""
-        return consolidate.fade(self.store, now)
-
-    def consolidate(self, now: datetime) -> bool:
-        """Idle work, at most once in CONSOLIDATE_HOURS: fade, summarise days, make the portrait.
-
-        False where it was done lately; nothing is done then.
-        """
-        last = self.store.meta("consolidated")
-        if last and (now - from_text(last)).total_seconds() < CONSOLIDATE_HOURS * 3600:
-            return False
-        self.fade(now)
-        portrait.make_days(self.store, now)
-        portrait.make_portrait(self.store, now)
-        self.store.set_meta("consolidated", to_text(now))
-        return True
-
-    def portrait(self, now: datetime) -> Portrait:
-        """The portrait of the person, made anew where what it draws on has changed."""
-        if self.store.read_only:
-            return portrait.read_portrait(self.store)
-        return portrait.make_portrait(self.store, now)
-
-    def days(self, now: datetime, limit: int = 30) -> list[tuple[date, str]]:
-        """The latest days, newest first, each in selected sentences."""
-        if not self.store.read_only:
-            portrait.make_days(self.store, now)
-        return portrait.read_days(self.store, limit)
-
-    def episodes(self, conversation_id: int | None = None) -> list[Episode]:
-        """Episodes in the order they began; those of one conversation, or all."""
-        return episodes.read_episodes(self.store, conversation_id)
-
-    def boundary_counts(self) -> dict[str, int]:
-        """How many episodes began by a start, a pause, surprise, or embedding distance."""
-        return episodes.count_boundaries(self.store)
-
-    def quoted_memories(self, turn_id: int) -> list[int]:
-        """The memories given to the model in a turn whose words its reply took up."""
-        said = {message.role: message.text for message in self.messages_of_turn(turn_id)}
-        rows = self.store.read(
-            "SELECT m.id, m.text FROM recalls r JOIN memories m ON m.id = r.memory_id"
-            " WHERE r.turn_id = ? AND r.given = 1 AND r.quoted = 0",
-            (turn_id,),
-        )
-        question, reply = said.get("user", ""), said.get("assistant", "")
-        return [int(row[0]) for row in rows if is_quoted(row[1], reply, question)]
-
-
-def any_vector(encoded: EncodedText) -> FloatArray | None:
-    """The text's vector or, of a long text, one of a passage: all are of one embedder."""
-    vectors = (encoded.vector, *(passage.vector for passage in encoded.passages))
-    return next((vector for vector in vectors if vector is not None), None)
 
 
 def _journal(connection: Any, kind: str, now: datetime, before: list[tuple[int, str]]) -> None:

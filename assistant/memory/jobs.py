@@ -85,6 +85,14 @@ def put_back(connection: sqlite3.Connection, job: Job) -> None:
     )
 
 
+def queue_again(connection: sqlite3.Connection) -> None:
+    """Queue every finished job once more."""
+    connection.execute(
+        "UPDATE jobs SET state = 'queued', attempts = 0, finished = NULL, error = NULL"
+        " WHERE state IN ('done', 'failed')"
+    )
+
+
 def count_jobs(store: Store) -> dict[str, int]:
     """How many jobs are in each state."""
     rows = store.read("SELECT state, count(*) FROM jobs GROUP BY state")

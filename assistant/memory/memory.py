@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from assistant.errors import NotFound
 from assistant.memory import messages
+from assistant.memory.ageing import any_vector
 from assistant.memory.caches import Caches
 from assistant.memory.derived import DerivedMemory
 from assistant.memory.index import IndexKind
@@ -123,7 +124,7 @@ class Memory(DerivedMemory, KeptMemory):
                 turn_id=turn_id,
                 role="user",
                 speaker=speaker,
-                embedder=self._embedder_row(connection, _any_vector(encoded)),
+                embedder=self._embedder_row(connection, any_vector(encoded)),
             )
             number = connection.execute(
                 "SELECT number FROM turns WHERE id = ?", (turn_id,)
@@ -152,7 +153,7 @@ class Memory(DerivedMemory, KeptMemory):
                 role="assistant",
                 partial=partial,
                 model=model,
-                embedder=self._embedder_row(connection, _any_vector(encoded)),
+                embedder=self._embedder_row(connection, any_vector(encoded)),
             )
             messages.finish_turn(connection, turn, recall, now, prompt)
         return message_id
@@ -192,7 +193,7 @@ class Memory(DerivedMemory, KeptMemory):
                 role=role,
                 speaker=speaker,
                 source=source,
-                embedder=self._embedder_row(connection, _any_vector(encoded)),
+                embedder=self._embedder_row(connection, any_vector(encoded)),
             )
 
     # --- recall ---------------------------------------------------------------------------
@@ -298,8 +299,3 @@ class Memory(DerivedMemory, KeptMemory):
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-
-def _any_vector(encoded: EncodedText) -> FloatArray | None:
-    vectors = (encoded.vector, *(passage.vector for passage in encoded.passages))
-    return next((vector for vector in vectors if vector is not None), None)

@@ -187,3 +187,19 @@ def test_a_finished_job_puts_its_turn_into_an_episode(memory: Memory) -> None:
     PostThinkWorker(memory, None, "test", meter=Meter).run_all(NOW)
     assert [episode.title for episode in memory.episodes()] == ["one two three"]
     assert memory.store.value("SELECT surprise FROM turn_surprise") == 2.0
+
+
+def test_thoughts_can_be_rebuilt_but_for_what_the_person_touched(memory: Memory) -> None:
+    say(memory, "I keep bees on the roof.")
+    say(memory, "I have two cats.")
+    worker = PostThinkWorker(memory, None, "test")
+    worker.run_all(NOW)
+    before = {thought.text: thought.memory_id for thought in memory.thoughts()}
+    memory.pin(before["I have two cats."], NOW)
+    assert memory.rebuild_thoughts(NOW) == 1
+    assert texts(memory) == ["I have two cats."]
+    worker.run_all(NOW)
+    after = {thought.text: thought.memory_id for thought in memory.thoughts()}
+    assert after.keys() == before.keys()
+    assert after["I have two cats."] == before["I have two cats."]
+    assert after["I keep bees on the roof."] != before["I keep bees on the roof."]
