@@ -18,9 +18,11 @@ BENCHMARKS: Final = MappingProxyType(
         "batch": "assistant.bench.batch",
         "decode": "assistant.bench.decode",
         "forgetting": "assistant.bench.forgetting",
+        "index": "assistant.bench.index",
         "prefix": "assistant.bench.prefix",
         "recall": "assistant.bench.recall",
         "thoughts": "assistant.bench.thoughts",
+        "tui": "assistant.bench.tui",
         "window": "assistant.bench.window",
     }
 )
