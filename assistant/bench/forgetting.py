@@ -28,7 +28,7 @@ from assistant.records import EncodedText, FloatArray
 
 DAYS: Final = 365
 N_MESSAGES: Final = 10_000
-N_NEEDS: Final = 1_000
+N_NEEDS: Final = 300
 FIRST_NEED_DAY: Final = 60  # before, little has had time to fade
 UNIFORM_SHARE: Final = 0.1  # of the needs, drawn uniformly from never-reused facts
 USEFUL_SHARE: Final = 0.15  # of the facts; another fact is needed USELESS times as often

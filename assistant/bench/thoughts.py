@@ -16,7 +16,7 @@ import json
 import re
 import tempfile
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -195,9 +195,13 @@ def count_stored(labelled: Sequence[Labelled]) -> int:
         return len(memory.thoughts())
 
 
-def run(writers: Iterable[ThoughtWriter]) -> dict[str, Any]:
+def run(
+    writers: Iterable[ThoughtWriter],
+    names: Sequence[str] = PARTS,
+    on_progress: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
     """Every writer on every part and on all of them."""
-    parts = {part: read_labelled(part) for part in PARTS}
+    parts = {name: read_labelled(name) for name in names}
     report: dict[str, Any] = {}
     for writer in writers:
         counts = {part: measure(writer, labelled) for part, labelled in parts.items()}
@@ -207,6 +211,7 @@ def run(writers: Iterable[ThoughtWriter]) -> dict[str, Any]:
                 setattr(whole, name, getattr(whole, name) + getattr(count, name))
         report[writer.name] = {part: count.report() for part, count in counts.items()}
         report[writer.name]["all"] = whole.report()
+        on_progress(f"{writer.name}: {json.dumps(report[writer.name])}")
     labelled = [message for part in parts.values() for message in part]
     return {"messages": len(labelled), "stored": count_stored(labelled), "writers": report}
 
@@ -231,8 +236,11 @@ def _model_writers(settings: Settings, ids: Sequence[str]) -> Iterable[ThoughtWr
 @click.command("thoughts")
 @click.option("-m", "--model", "models", multiple=True, help="Model id; again for more of them.")
 @click.option("--rules-only", is_flag=True, help="Measure the default writer only.")
+@click.option("--part", type=click.Choice(PARTS), multiple=True, help="Only this half of the set.")
 @click.pass_obj
-def command(settings: Settings, models: tuple[str, ...], rules_only: bool) -> None:
+def command(
+    settings: Settings, models: tuple[str, ...], rules_only: bool, part: tuple[str, ...]
+) -> None:
     """Precision, recall and false content of each writer of thoughts."""
 
     def writers() -> Iterable[ThoughtWriter]:
@@ -240,7 +248,7 @@ def command(settings: Settings, models: tuple[str, ...], rules_only: bool) -> No
         if not rules_only:
             yield from _model_writers(settings, models or MODELS)
 
-    report = run(writers())
+    report = run(writers(), part or PARTS, lambda line: click.echo(line, err=True))
     if settings.json:
         print_report(report, settings)
         return
