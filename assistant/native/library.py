@@ -18,6 +18,7 @@ _POINTER, _I32, _I64 = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
 _SIGNATURES: Final[tuple[tuple[str, Any, list[Any]], ...]] = (
     ("assistant_simd_name", ctypes.c_char_p, []),
     ("assistant_simd_force", _I32, [ctypes.c_char_p]),
+    ("assistant_read_bytes", ctypes.c_uint64, [_POINTER, _I64]),
     (
         "assistant_scan_int8",
         _I32,

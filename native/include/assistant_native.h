@@ -32,6 +32,9 @@ ASSISTANT_API int32_t assistant_abi_version(void);
  * environment variable ASSISTANT_SIMD names, as far as the CPU has it. */
 ASSISTANT_API const char * assistant_simd_name(void);
 
+/* The bitwise or of n_bytes read once, forwards: how fast one core reads, for the benchmark. */
+ASSISTANT_API uint64_t assistant_read_bytes(const uint8_t * bytes, int64_t n_bytes);
+
 /* Use `name` from now on. 0, or -1 where this CPU or this build lacks it. For tests. */
 ASSISTANT_API int32_t assistant_simd_force(const char * name);
 
