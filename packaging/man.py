@@ -12,7 +12,7 @@ import click
 from assistant import __version__
 from assistant.cli import adopt, root
 from assistant.config import SETTINGS
-from assistant.errors import EXIT_SIGINT, EXIT_SIGTERM, AssistantError
+from assistant.errors import EXIT_SIGINT, EXIT_SIGPIPE, EXIT_SIGTERM, AssistantError
 
 GLOBAL_NAMES = {option.name for option in root.params} | {"help"}
 SHARED_EPILOG = adopt(click.Command("any")).epilog  # what every command says at its end
@@ -93,15 +93,23 @@ def environment() -> Iterator[str]:
     yield "A setting, in capitals and with _ for a dot, as ASSISTANT_RUNTIME_N_CTX."
 
 
-def exit_codes() -> Iterator[str]:
-    """Each code once, with the class that owns it."""
+def exit_meanings() -> dict[int, str]:
+    """Each exit code once, in the words of the error class that owns it."""
     meanings = {0: "It was done."}
     for kind in AssistantError.__subclasses__():
         meanings.setdefault(kind.exit_code, first_line(kind.__doc__))
     meanings[1] = "It failed while it ran."
-    meanings |= {EXIT_SIGINT: "It was interrupted.", EXIT_SIGTERM: "It was terminated."}
+    return meanings | {
+        EXIT_SIGINT: "It was interrupted.",
+        EXIT_SIGPIPE: "Nobody read its output any more.",
+        EXIT_SIGTERM: "It was terminated.",
+    }
+
+
+def exit_codes() -> Iterator[str]:
+    """The section on exit codes."""
     yield ".SH EXIT STATUS"
-    for code, meaning in sorted(meanings.items()):
+    for code, meaning in sorted(exit_meanings().items()):
         yield from (".TP", f"\\fB{code}\\fR", roff(meaning))
 
 
