@@ -83,15 +83,17 @@ class PostThinkWorker:
         return True
 
     def run_all(self, now: datetime, limit: int = 1000) -> int:
-        """Do jobs until the queue is empty, `limit` is reached or `stop` is called."""
+        """Do jobs until the queue is empty, `limit` is reached or `stop` is called.
+
+        With nothing left to do, twice a day, lets old memories fade and summarises the days.
+        """
         n_done = 0
         while n_done < limit and self.run_next(now):
             n_done += 1
+        idle = n_done < limit and not self._stopping.is_set()
+        if idle and self._memory.take_lease(self._owner, now):
+            self._memory.consolidate(now)
         return n_done
-
-    def consolidate(self, now: datetime) -> bool:
-        """With nothing queued: let memories fade, summarise days, make the portrait. Twice a day."""
-        return self._memory.consolidate(now)
 
     def stop(self) -> None:
         """Pre-empt the running job; safe from any thread. The next call starts anew."""

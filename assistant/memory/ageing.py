@@ -84,16 +84,15 @@ class AgeingMemory:
         return consolidate.fade(self.store, now)
 
     def consolidate(self, now: datetime) -> bool:
-        """Idle work, at most once in CONSOLIDATE_HOURS: fade, summarise days, make the portrait.
+        """Idle work, at most once in CONSOLIDATE_HOURS: let memories fade, summarise days.
 
-        False where it was done lately; nothing is done then.
+        False where it was done lately; nothing is done then. (The portrait is made when asked for.)
         """
         last = self.store.meta("consolidated")
         if last and (now - from_text(last)).total_seconds() < CONSOLIDATE_HOURS * 3600:
             return False
         self.fade(now)
         portrait.make_days(self.store, now)
-        portrait.make_portrait(self.store, now)
         self.store.set_meta("consolidated", to_text(now))
         return True
 

@@ -84,6 +84,11 @@ class DerivedMemory(AgeingMemory):
         with self.store.write() as connection:
             jobs.put_back(connection, job)
 
+    def take_lease(self, owner: str, now: datetime) -> bool:
+        """Whether `owner` may do idle work now; no other owner will until the lease runs out."""
+        with self.store.write() as connection:
+            return jobs.take_lease(connection, owner, now)
+
     def release_lease(self, owner: str) -> None:
         with self.store.write() as connection:
             jobs.release_lease(connection, owner)

@@ -1,7 +1,7 @@
 """From a finished turn to stored thoughts, and what happens when it is interrupted."""
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -203,3 +203,11 @@ def test_thoughts_can_be_rebuilt_but_for_what_the_person_touched(memory: Memory)
     assert after.keys() == before.keys()
     assert after["I have two cats."] == before["I have two cats."]
     assert after["I keep bees on the roof."] != before["I keep bees on the roof."]
+
+
+def test_with_nothing_left_to_do_the_days_are_summarised(memory: Memory) -> None:
+    say(memory, "I keep bees on the roof.")
+    tomorrow = NOW + timedelta(days=1)
+    PostThinkWorker(memory, None, "test").run_all(tomorrow)
+    assert memory.store.meta("consolidated") is not None
+    assert [text for _, text in memory.days(tomorrow)] == ["I keep bees on the roof."]

@@ -100,5 +100,6 @@ def test_idle_work_is_done_once_in_half_a_day(memory: Memory) -> None:
 def test_summaries_of_days_and_the_portrait_are_not_recalled(memory: Memory) -> None:
     think(memory, "I repaired the stove with copper wire.")
     memory.consolidate(TOMORROW)
+    memory.portrait(TOMORROW)
     found = memory.recall("stove copper wire", None, TOMORROW, k=10)
     assert "summary" not in {m.kind for m in (*found.memories, *found.near_misses)}
