@@ -216,39 +216,43 @@ def run(
     return {"messages": len(labelled), "stored": count_stored(labelled), "writers": report}
 
 
-def _model_writers(settings: Settings, ids: Sequence[str]) -> Iterable[ThoughtWriter]:
-    """Both model writers for each installed model; one model in RAM at a time."""
+WRITERS: Final = ("rules", "model", "generate")
+
+
+def _writers(
+    settings: Settings, kinds: Sequence[str], ids: Sequence[str]
+) -> Iterable[ThoughtWriter]:
+    """The writers of these kinds, for each installed model; one model in RAM at a time."""
     from assistant.conversation.assemble import load_model, open_catalogue
 
+    if "rules" in kinds:
+        yield RuleWriter()
     catalogue = open_catalogue(settings.paths)
-    for model_id in ids:
+    for model_id in ids if set(kinds) - {"rules"} else ():
         try:
             path = catalogue.path_of(model_id)
         except ModelMissing:
             click.echo(f"{model_id} is not installed and is left out.", err=True)
             continue
         model = load_model(path, settings.config)
-        yield ModelWriter(model, model_id)
-        yield GeneratingWriter(model, model_id)
+        if "model" in kinds:
+            yield ModelWriter(model, model_id)
+        if "generate" in kinds:
+            yield GeneratingWriter(model, model_id)
         model.close()
 
 
 @click.command("thoughts")
 @click.option("-m", "--model", "models", multiple=True, help="Model id; again for more of them.")
-@click.option("--rules-only", is_flag=True, help="Measure the default writer only.")
+@click.option("--writer", "kinds", type=click.Choice(WRITERS), multiple=True, help="Only this one.")
 @click.option("--part", type=click.Choice(PARTS), multiple=True, help="Only this half of the set.")
 @click.pass_obj
 def command(
-    settings: Settings, models: tuple[str, ...], rules_only: bool, part: tuple[str, ...]
+    settings: Settings, models: tuple[str, ...], kinds: tuple[str, ...], part: tuple[str, ...]
 ) -> None:
     """Precision, recall and false content of each writer of thoughts."""
-
-    def writers() -> Iterable[ThoughtWriter]:
-        yield RuleWriter()
-        if not rules_only:
-            yield from _model_writers(settings, models or MODELS)
-
-    report = run(writers(), part or PARTS, lambda line: click.echo(line, err=True))
+    writers = _writers(settings, kinds or WRITERS, models or MODELS)
+    report = run(writers, part or PARTS, lambda line: click.echo(line, err=True))
     if settings.json:
         print_report(report, settings)
         return
