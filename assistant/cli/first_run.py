@@ -6,8 +6,9 @@ Asks, or takes --yes for the named download; knows how neither is downloaded.
 from typing import TYPE_CHECKING
 
 from assistant.cli.input import confirm
+from assistant.cli.output import note
 from assistant.cli.settings import Settings
-from assistant.errors import ModelMissing
+from assistant.errors import DownloadError, ModelMissing
 
 if TYPE_CHECKING:
     from assistant.catalogue.catalogue import Catalogue
@@ -31,8 +32,13 @@ def ensure_models(settings: Settings) -> None:
 
     settings.paths.create()
     for entry in missing:
-        with progress_bar(entry.id, settings) as draw:
-            catalogue.pull(entry.id, draw)
+        try:
+            with progress_bar(entry.id, settings) as draw:
+                catalogue.pull(entry.id, draw)
+        except DownloadError as error:
+            if entry.kind == "chat":
+                raise
+            note(f"assistant: {error}", settings)  # without an embedder recall goes by words
 
 
 def _wanted(catalogue: "Catalogue", settings: Settings) -> list["Entry"]:
