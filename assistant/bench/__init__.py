@@ -21,6 +21,7 @@ BENCHMARKS: Final = MappingProxyType(
         "index": "assistant.bench.index",
         "prefix": "assistant.bench.prefix",
         "recall": "assistant.bench.recall",
+        "store": "assistant.bench.store",
         "thoughts": "assistant.bench.thoughts",
         "tui": "assistant.bench.tui",
         "window": "assistant.bench.window",

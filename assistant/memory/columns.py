@@ -43,10 +43,10 @@ _FIELDS: Final[dict[str, Any]] = {
     "session": np.int64,
 }
 _SELECT: Final = (
-    "SELECT id, kind, state, role, speaker, coalesce(conversation_id, 0) AS conversation,"
-    " coalesce(turn_id, 0) AS turn, coalesce(message_id, 0) AS message, created, last_used,"
-    " strength_days, importance, pinned, length(text) AS n_characters, cues,"
-    " CASE WHEN cues IS NULL THEN text END AS unread, revision FROM memories WHERE searchable = 1"
+    "SELECT id, kind, state, role, coalesce(speaker, ''), coalesce(conversation_id, 0),"
+    " coalesce(turn_id, 0), coalesce(message_id, 0), created, coalesce(last_used, created),"
+    " strength_days, importance, pinned, length(text),"
+    " coalesce(cues, CASE WHEN cues IS NULL THEN text END) FROM memories WHERE searchable = 1"
 )
 
 
@@ -117,7 +117,7 @@ class Columns:
         changed = connection.execute(
             f"{_SELECT} AND revision > ? ORDER BY id", (self.revision,)
         ).fetchall()
-        ids = np.array([row["id"] for row in changed], np.int64)
+        ids = np.array([row[0] for row in changed], np.int64)
         old = self.rows_of(ids)
         last = int(self.id[-1]) if self.n else 0
         if np.any((old < 0) & (ids <= last)):  # an id below ours became searchable: sort anew
@@ -141,24 +141,46 @@ class Columns:
         self.state[rows[rows >= 0]] = STATES.index("forgotten")
 
     def _fill(self, rows: RowArray, source: list[Any]) -> None:
+        """Put the rows of `_SELECT` into the columns."""
+        if not source:
+            return
         data = self._data
-        codes = {"kind": KINDS, "state": STATES, "role": ROLES}
-        for name, words in codes.items():
-            data[name][rows] = [words.index(row[name]) for row in source]
-        for name in ("id", "conversation", "turn", "message", "strength_days", "importance"):
-            data[name][rows] = [row[name] for row in source]
-        for name in ("pinned", "n_characters"):
-            data[name][rows] = [row[name] for row in source]
-        data["cues"][rows] = [
-            cues_of(row["unread"]) if row["cues"] is None else row["cues"] for row in source
-        ]
-        data["created"][rows] = [from_text(row["created"]).timestamp() for row in source]
-        data["last_used"][rows] = [
-            from_text(row["last_used"] or row["created"]).timestamp() for row in source
-        ]
-        data["speaker"][rows] = [
-            self.speakers.setdefault(row["speaker"] or "", len(self.speakers)) for row in source
-        ]
+        (
+            ids,
+            kinds,
+            states,
+            roles,
+            speakers,
+            conversations,
+            turns,
+            messages,
+            created,
+            used,
+            *ages,
+            lengths,
+            cues,
+        ) = zip(*source, strict=True)
+        for name, values, words in (
+            ("kind", kinds, KINDS),
+            ("state", states, STATES),
+            ("role", roles, ROLES),
+        ):
+            place = {word: number for number, word in enumerate(words)}
+            data[name][rows] = [place[value] for value in values]
+        for name, values in (
+            ("id", ids),
+            ("conversation", conversations),
+            ("turn", turns),
+            ("message", messages),
+            ("n_characters", lengths),
+            *zip(("strength_days", "importance", "pinned"), ages, strict=True),
+        ):
+            data[name][rows] = values
+        data["cues"][rows] = [c if isinstance(c, int) else cues_of(c) for c in cues]
+        data["created"][rows] = [from_text(moment).timestamp() for moment in created]
+        data["last_used"][rows] = [from_text(moment).timestamp() for moment in used]
+        known = self.speakers
+        data["speaker"][rows] = [known.setdefault(name, len(known)) for name in speakers]
 
     def _grow(self, n: int) -> None:
         """Room for `n` rows; doubling, so that appending one costs nothing on average."""

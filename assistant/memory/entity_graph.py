@@ -20,6 +20,8 @@ RowArray = npt.NDArray[np.int64]
 PASSAGE_SHARE: Final = 0.05  # of a passage's similarity, as its seed (HippoRAG 2, section 3.3)
 GROWTH: Final = 0.02
 MIN_GROWTH: Final = 64
+HUB_SHARE: Final = 0.02  # of the memories; a phrase that more of them mention is left out
+MIN_HUB: Final = 64
 
 
 def insert_mentions(connection: sqlite3.Connection, memory_id: int, text: str) -> None:
@@ -50,10 +52,16 @@ class EntityGraph:
             self._build(store, columns)
 
     def _build(self, store: Store, columns: Columns) -> None:
-        rows = store.read("SELECT memory_id, entity_id FROM mentions")
-        pairs = np.array(rows, np.int64).reshape(-1, 2)
-        self._entities, places = np.unique(pairs[:, 1], return_inverse=True)
-        mentions = np.stack([columns.rows_of(pairs[:, 0]), columns.n + places], axis=1)
+        # A phrase of one memory connects nothing; one of very many says nothing.
+        rows = store.read(
+            "SELECT entity_id, group_concat(memory_id), count(*) FROM mentions GROUP BY entity_id"
+            " HAVING count(*) BETWEEN 2 AND ? ORDER BY entity_id",
+            (max(MIN_HUB, int(HUB_SHARE * columns.n)),),
+        )
+        self._entities = np.array([row[0] for row in rows], np.int64)
+        places = np.repeat(np.arange(len(rows)), [row[2] for row in rows])
+        ids = np.array(",".join(row[1] for row in rows).split(",") if rows else [], np.int64)
+        mentions = np.stack([columns.rows_of(ids), columns.n + places], axis=1)
         links = store.read("SELECT from_memory, to_memory FROM links")
         linked = columns.rows_of(np.array(links, np.int64).reshape(-1)).reshape(-1, 2)
         neighbours = np.stack([np.arange(columns.n), columns.next], axis=1)

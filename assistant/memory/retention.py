@@ -7,7 +7,13 @@ directions.) Retention ranks, compresses and hides: it never deletes and never m
 """
 
 import math
-from typing import Final
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.floating[Any]]
+BoolArray = npt.NDArray[np.bool_]
 
 # Strength, days: at birth, at least, at most.
 INITIAL_STRENGTH_DAYS: Final = 30.0
@@ -34,6 +40,17 @@ def retention(
     strength = max(strength_days, MIN_STRENGTH_DAYS) * (1 + IMPORTANCE_GAIN * _unit(importance))
     retained = math.exp(-max(elapsed_days, 0.0) / strength)
     return max(retained, PINNED_FLOOR) if pinned else retained
+
+
+def retention_of_many(
+    elapsed_days: FloatArray, strength_days: FloatArray, importance: FloatArray, pinned: BoolArray
+) -> FloatArray:
+    """`retention` of n memories at once: (n,) each. A test holds the two together."""
+    strength = np.maximum(strength_days, MIN_STRENGTH_DAYS)
+    strength = strength * (1 + IMPORTANCE_GAIN * np.clip(importance, 0, 1))
+    retained = np.exp(-np.maximum(elapsed_days, 0) / strength)
+    kept = np.where(pinned, np.maximum(retained, PINNED_FLOOR), retained)
+    return np.asarray(kept, np.float32)
 
 
 def reinforce(strength_days: float, elapsed_days: float, *, importance: float = 0.0) -> float:

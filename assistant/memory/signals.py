@@ -17,7 +17,7 @@ from assistant.memory.columns import ROLES, STATES, Columns
 from assistant.memory.cues import ASKS, DATE, NAME
 from assistant.memory.entity_graph import EntityGraph
 from assistant.memory.question import Question
-from assistant.memory.retention import retention
+from assistant.memory.retention import retention_of_many
 from assistant.memory.schema import Store
 from assistant.memory.vectors import CONTEXT_VIEW, TEXT_VIEW, Meaning
 from assistant.memory.words import Postings, find_postings
@@ -84,17 +84,31 @@ class Asked:
             found.append((rows[rows >= 0], cosines[rows >= 0]))
         return found
 
-    def cosines(self, view: int, rows: RowArray, missing: float = 0.0) -> FloatArray:
-        """(m,); `missing` for row -1 and for a row without a vector of this view."""
+    def among(self, rows: RowArray) -> "Cosines":
+        """Both cosines of these rows, looked up once."""
+        ring = np.unique(rows[rows >= 0])
         if self.vector is None:
-            return np.full(len(rows), missing, np.float32)
-        found = self.vectors.cosines(view, self.vector, self.columns.id[rows])
-        return np.where((rows >= 0) & np.isfinite(found), found, missing).astype(np.float32)
+            nothing = np.zeros(len(ring) + 1, np.float32)
+            return Cosines(ring, nothing, nothing)
+        ids = self.columns.id[ring]
+        text = np.nan_to_num(self.vectors.cosines(TEXT_VIEW, self.vector, ids))
+        context = self.vectors.cosines(CONTEXT_VIEW, self.vector, ids)
+        context = np.where(np.isnan(context), text, context)
+        return Cosines(ring, np.append(text, 0), np.append(context, 0))
 
-    def contexts(self, rows: RowArray) -> FloatArray:
-        """Cosine of each row in its context; of the text alone where it has none before it."""
-        within = self.cosines(CONTEXT_VIEW, rows, missing=np.nan)
-        return np.where(np.isnan(within), self.cosines(TEXT_VIEW, rows), within)
+
+@dataclass(frozen=True, slots=True)
+class Cosines:
+    """Of `rows` (m,), rising, and last a 0 for row -1: `texts` and `contexts` (m + 1,). A row without
+    a text before it, or without its vector, has the text's cosine as its context's."""
+
+    rows: RowArray
+    texts: FloatArray
+    contexts: FloatArray
+
+    def places(self, rows: RowArray) -> RowArray:
+        """Where each of `rows` is in the arrays."""
+        return np.where(rows >= 0, np.searchsorted(self.rows, rows), len(self.rows))
 
 
 def measure(
@@ -116,16 +130,16 @@ def measure(
     if len(rows) == 0:
         return Signals(rows, {})
     before, after = columns.previous[rows], columns.next[rows]
-    context = asked.contexts(rows)
-    beside = np.maximum(asked.contexts(before), asked.contexts(after))
+    cosines = asked.among(np.concatenate([rows, before, after]))
+    own, prior, following = (cosines.places(r) for r in (rows, before, after))
     words = terms.rarity @ terms.hits[:, rows] / terms.total
     window = terms.hits[:, rows] | terms.hits[:, before] | terms.hits[:, after]
     cues = columns.cues[rows]
     replies = (before >= 0) & (columns.cues[before] & ASKS > 0)
     values = {
-        "meaning": asked.cosines(TEXT_VIEW, rows),
-        "context": context,
-        "neighbours": beside,
+        "meaning": cosines.texts[own],
+        "context": cosines.contexts[own],
+        "neighbours": np.maximum(cosines.contexts[prior], cosines.contexts[following]),
         "words": words,
         "window": terms.rarity @ window / terms.total,
         "session": sessions[columns.session[rows]],
@@ -139,7 +153,7 @@ def measure(
         "length": columns.standard_length(rows),
         "question": cues & ASKS > 0,
         "reply_words": replies * (terms.rarity @ terms.hits[:, before] / terms.total),
-        "reply_meaning": replies * np.maximum(asked.cosines(TEXT_VIEW, before), 0),
+        "reply_meaning": replies * np.maximum(cosines.texts[prior], 0),
     }
     return Signals(rows, {name: np.asarray(v, np.float32) for name, v in values.items()})
 
@@ -259,15 +273,8 @@ def _in_time(created: npt.NDArray[np.float64], question: Question) -> BoolArray:
 
 def _retained(columns: Columns, rows: RowArray, now: datetime) -> FloatArray:
     elapsed_days = (now.timestamp() - columns.last_used[rows]) / DAY_S
-    ages = zip(
-        elapsed_days.tolist(),
-        columns.strength_days[rows].tolist(),
-        columns.importance[rows].tolist(),
-        columns.pinned[rows].tolist(),
-        strict=True,
-    )
-    return np.array(
-        [retention(days, s, importance=i, pinned=p) for days, s, i, p in ages], np.float32
+    return retention_of_many(
+        elapsed_days, columns.strength_days[rows], columns.importance[rows], columns.pinned[rows]
     )
 
 

@@ -1,0 +1,141 @@
+"""`assistant bench store`: recall and recording in a store of 100 000 messages.
+
+The messages are LoCoMo's, where files are given, and sentences of the installed Python packages.
+Recall is timed end to end without the query's embedding; recording durably, without its embedding.
+Vectors of the filling sentences are random directions: only their number matters to the time.
+"""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from time import perf_counter
+from typing import Any, Final
+
+import click
+import numpy as np
+import numpy.typing as npt
+
+from assistant.bench.index_corpus import collect_sentences
+from assistant.bench.locomo import load_dialogues
+from assistant.bench.report import Settings, print_report
+from assistant.memory.memory import Memory
+from assistant.records import EncodedText, FloatArray, Recall
+
+DIMENSION: Final = 384
+PER_CONVERSATION: Final = 40
+START: Final = datetime(2020, 1, 1, tzinfo=UTC)
+N_RECORDED: Final = 200
+N_QUERIES: Final = 300
+
+
+def run(
+    files: Sequence[Path],
+    *,
+    n: int = 100_000,
+    index: Any = "auto",
+    folder: Path | None = None,
+    on_progress: Callable[[str], None] = lambda line: None,
+) -> dict[str, Any]:
+    """Milliseconds p50 and p99 of recall and of recording, at `n` messages."""
+    dialogues = load_dialogues(files)
+    said = [m.text for d in dialogues for s in d.sessions for m in s.messages]
+    asked = [q.text for d in dialogues for q in d.questions]
+    texts = [*said, *collect_sentences(max(0, n - len(said)))][:n]
+    asked = (asked or [" ".join(text.split()[:8]) for text in texts[:: max(1, n // 500)]])[:]
+    random = np.random.default_rng(0)
+    order = random.permutation(len(texts))
+    with TemporaryDirectory(dir=folder) as temporary:
+        place = Path(temporary)
+        memory = Memory.open(place / "m.db", now=START, index_dir=place / "index", index=index)
+        with memory:
+            memory.use_embedder("bench", DIMENSION)
+            on_progress(f"recording {n} messages")
+            fill_s = _fill(memory, [texts[i] for i in order], random)
+            on_progress("recalling")
+            now = START + timedelta(days=800)
+            first_ms = _recall(memory, asked[0], random, now).elapsed_ms
+            picked = [asked[i] for i in random.integers(0, len(asked), N_QUERIES)]
+            recalls = [_recall(memory, text, random, now).elapsed_ms for text in picked]
+            on_progress("recording")
+            records = _record(memory, texts, random, now)
+            mixed = [_after_one(memory, text, random, now) for text in picked[:100]]
+            size = memory.stats()["bytes"]
+    return {
+        "messages": n,
+        "questions": N_QUERIES,
+        "recall_ms": _percentiles(recalls),
+        "recall_after_a_message_ms": _percentiles(mixed),
+        "record_ms": _percentiles(records),
+        "first_recall_ms": round(first_ms, 1),
+        "fill_s": round(fill_s, 1),
+        "bytes": size,
+    }
+
+
+def _fill(memory: Memory, texts: Sequence[str], random: np.random.Generator) -> float:
+    started = perf_counter()
+    for first in range(0, len(texts), 50 * PER_CONVERSATION):
+        with memory.store.write():
+            for begin in range(
+                first, min(first + 50 * PER_CONVERSATION, len(texts)), PER_CONVERSATION
+            ):
+                at = START + timedelta(minutes=10 * begin)
+                conversation = memory.new_conversation(f"part {begin}", at)
+                for text in texts[begin : begin + PER_CONVERSATION]:
+                    memory.record_message(_encode(text, random), at, conversation_id=conversation)
+    return perf_counter() - started
+
+
+def _recall(memory: Memory, text: str, random: np.random.Generator, now: datetime) -> Recall:
+    return memory.recall(
+        text, _direction(random), now, k=5, token_budget=320, count_tokens=lambda t: len(t) // 4
+    )
+
+
+def _record(
+    memory: Memory, texts: Sequence[str], random: np.random.Generator, now: datetime
+) -> list[float]:
+    """Durable recording of one message, as a turn begins."""
+    conversation = memory.new_conversation("recorded", now)
+    times = []
+    for text in texts[:N_RECORDED]:
+        encoded = _encode(text, random)
+        started = perf_counter()
+        memory.begin_turn(encoded, now, conversation_id=conversation)
+        times.append((perf_counter() - started) * 1000)
+    return times
+
+
+def _after_one(memory: Memory, text: str, random: np.random.Generator, now: datetime) -> float:
+    """Recall right after a new message, as in a turn: every cache has something to take in."""
+    turn = memory.begin_turn(_encode(text, random), now)
+    recalled = memory.recall(text, _direction(random), now, exclude_turns=[turn.id])
+    return recalled.elapsed_ms
+
+
+def _encode(text: str, random: np.random.Generator) -> EncodedText:
+    return EncodedText(text, text, _direction(random), context_vector=_direction(random))
+
+
+def _direction(random: np.random.Generator) -> FloatArray:
+    vector: npt.NDArray[np.float32] = random.standard_normal(DIMENSION, np.float32)
+    return vector / np.linalg.norm(vector)
+
+
+def _percentiles(times: Sequence[float]) -> dict[str, float]:
+    return {
+        "p50": round(float(np.percentile(times, 50)), 2),
+        "p99": round(float(np.percentile(times, 99)), 2),
+    }
+
+
+@click.command("store")
+@click.argument("files", nargs=-1, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--n", default=100_000, show_default=True, type=click.IntRange(100))
+@click.option("--index", default="auto", type=click.Choice(["auto", "exact", "lsh", "hnsw"]))
+@click.pass_obj
+def command(settings: Settings, files: tuple[Path, ...], n: int, index: str) -> None:
+    """Recall and recording at 100 000 messages."""
+    report = run(files, n=n, index=index, on_progress=lambda line: click.echo(line, err=True))
+    print_report(report, settings)
