@@ -1,6 +1,6 @@
 """Prints where the ggml headers of the installed llama-cpp-python lie, and which ggml it runs.
 
-One line, "include_dir;version;commit", or nothing where it is not installed. Version and commit
+One line, "include_dir;version;commit;library", or nothing where it is not installed. Version and commit
 come from the library itself: llama-cpp-python installs ggml twice, and only one copy is loaded.
 """
 
@@ -19,6 +19,7 @@ def main() -> None:
     if not (include / "ggml.h").exists() or not (include / "gguf.h").exists():
         return
     version = commit = ""
+    library = None
     for library in sorted((package / "lib").glob("libllama.*")):
         with contextlib.suppress(OSError, AttributeError):
             loaded = ctypes.CDLL(str(library))
@@ -26,7 +27,7 @@ def main() -> None:
             version = loaded.ggml_version().decode()
             commit = loaded.ggml_commit().decode()
             break
-    print(include, version, commit, sep=";")
+    print(include, version, commit, library or "", sep=";")
 
 
 main()

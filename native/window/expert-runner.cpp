@@ -151,6 +151,15 @@ bool expert_runner::is_loaded(place at, int32_t expert) const {
     return slot >= 0 && (pool.valid[slot] >> at.section & 1) != 0;
 }
 
+bool expert_runner::is_whole(size_t bundle_number, int32_t expert) const {
+    for (size_t s = 0; s < bundles_[bundle_number].sections.size(); ++s) {
+        if (!is_loaded({ bundle_number, s }, expert)) {
+            return false;
+        }
+    }
+    return true;
+}
+
 bool expert_runner::is_coming(place at, int32_t expert) const {
     return is_loaded(at, expert) ||
            std::any_of(loads_.begin(), loads_.end(), [&](const load & load) {
@@ -175,7 +184,7 @@ void expert_runner::begin_visit(place at, const ggml_tensor * ids,
     pool.cache->pass(static_cast<double>(ids->ne[1]) / n_layers);
     for (const chosen_expert & choice : chosen) {
         pool.cache->touch(bundle.first_expert + choice.expert, choice.n_tokens);
-        const bool hit = is_loaded(at, choice.expert);
+        const bool hit = is_whole(at.bundle, choice.expert);
         counters_.n_hits += hit;
         counters_.n_misses += !hit;
     }

@@ -113,6 +113,7 @@ class expert_runner {
     static std::vector<chosen_expert> chosen(const ggml_tensor * ids, int64_t n_experts);
     void begin_visit(place at, const ggml_tensor * ids, const std::vector<chosen_expert> & chosen);
     bool is_loaded(place at, int32_t expert) const;
+    bool is_whole(size_t bundle, int32_t expert) const; // all its sections
     bool is_coming(place at, int32_t expert) const; // loaded, or being read
     void request(place at, const std::vector<int32_t> & experts, uint32_t sections);
     int  finish(size_t section);

@@ -58,7 +58,7 @@ class file_reader : public byte_source {
     bool try_direct();
 
     std::string        path_;
-    const file_calls & calls_;
+    file_calls         calls_;
     int                fd_       = -1;
     bool               direct_   = false;
     uint64_t           n_bytes_  = 0;

@@ -70,14 +70,14 @@ void prefetcher::drop_from(size_t first) {
     }
 }
 
-void prefetcher::await(slab & slab) {
-    if (pool_.done(*slab.batch)) {
-        return;
+int prefetcher::await(slab & slab) {
+    if (!pool_.done(*slab.batch)) {
+        const auto start = std::chrono::steady_clock::now();
+        pool_.wait(*slab.batch);
+        wait_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+        n_waits_ += 1;
     }
-    const auto start = std::chrono::steady_clock::now();
-    pool_.wait(*slab.batch);
-    wait_s_ += std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-    n_waits_ += 1;
+    return slab.batch->status;
 }
 
 uint8_t * prefetcher::acquire(uint32_t unit) {
@@ -85,18 +85,22 @@ uint8_t * prefetcher::acquire(uint32_t unit) {
         next_[last_used_] = unit;
     }
     last_used_ = unit;
-    if (slabs_.size() == n_held_ || slabs_[n_held_].unit != unit) {
-        n_mispredicted_ += slabs_.size() > n_held_;
-        drop_from(n_held_);
-        if (!start_read(unit)) {
-            throw std::logic_error("more of the ring is held than may be");
+    if (slabs_.size() > n_held_) {
+        slab & ahead = slabs_[n_held_];
+        // What failed ahead of need, perhaps long ago, is tried again now that it counts.
+        const bool failed = pool_.done(*ahead.batch) && ahead.batch->status != read_ok;
+        n_mispredicted_ += ahead.unit != unit;
+        if (failed || ahead.unit != unit) {
+            drop_from(n_held_);
         }
+    }
+    if (slabs_.size() == n_held_ && !start_read(unit)) {
+        throw std::logic_error("more of the ring is held than may be");
     }
     read_ahead();
     slab & slab = slabs_[n_held_];
-    await(slab);
-    if (slab.batch->status != read_ok) {
-        status_      = slab.batch->status;
+    if (const int status = await(slab); status != read_ok) {
+        status_      = status;
         failed_unit_ = unit;
         drop_from(n_held_); // the next use reads it again
         return nullptr;

@@ -59,7 +59,7 @@ class prefetcher {
     bool start_read(uint32_t unit);
     void read_ahead();
     void drop_from(size_t first);
-    void await(slab & slab);
+    int  await(slab & slab);
 
     read_pool &              pool_;
     std::vector<stream_unit> units_;
