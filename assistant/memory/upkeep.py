@@ -6,17 +6,19 @@ is hidden or deleted on a model's or a rule's word.
 
 import json
 import sqlite3
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from assistant.errors import NotFound
-from assistant.memory import browse, summaries, thoughts
+from assistant.memory import browse, summaries, thoughts, transfer
 from assistant.memory.browse import MemoryFilter, MemoryRow
 from assistant.memory.erase import Receipt, erase, find_traces
 from assistant.memory.schema import Store, to_text
+from assistant.memory.transfer import Embed
 from assistant.paths import Paths
-from assistant.records import Kind, Message, Role, State
+from assistant.records import Kind, Message, Progress, Role, State
 
 
 class KeptMemory:
@@ -164,6 +166,24 @@ class KeptMemory:
     def find_traces(self, text: str) -> list[tuple[str, int]]:
         """Where a text still is in the database, and in how many rows."""
         return find_traces(self.store, text)
+
+    # --- the whole store --------------------------------------------------------------------
+
+    def backup(self, file: Path) -> Path:
+        """A consistent copy by SQLite's own backup while others write; 0600, complete or absent."""
+        return self.store.backup(file)
+
+    def export(self) -> Iterator[dict[str, Any]]:
+        """Messages, then thoughts, a JSON object each."""
+        return transfer.export(self.store)
+
+    def export_file(self, file: Path) -> int:
+        """`export` as JSON lines; how many."""
+        return transfer.export_file(self.store, file)
+
+    def reindex(self, embedder_id: str, dimension: int, embed: Embed) -> Iterator[Progress]:
+        """Change the embedder; see `transfer.reindex`. Stopped, it goes on where it was."""
+        return transfer.reindex(self.store, embedder_id, dimension, embed)
 
     def _after_erase(self) -> None:
         """Let caches in RAM notice; `Memory` has some."""
