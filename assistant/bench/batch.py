@@ -5,7 +5,6 @@ one and once N at a time; the gain is the quotient of the two speeds, reading in
 alternate, so that whatever else the machine does hits all four.
 """
 
-import ctypes
 from collections.abc import Sequence
 from pathlib import Path
 from statistics import median
@@ -79,7 +78,7 @@ class BareBatch:
         i = batch.n_tokens
         batch.token[i], batch.pos[i], batch.n_seq_id[i] = token, position, 1
         batch.seq_id[i][0] = sequence
-        batch.logits[i] = ctypes.c_int8(wants_logits)
+        batch.logits[i] = int(wants_logits)
         batch.n_tokens = i + 1
 
     def close(self) -> None:
