@@ -128,14 +128,14 @@ async def test_nothing_in_an_answer_can_be_clicked() -> None:
     app = make_app(engine)
     async with app.run_test(size=(100, 30)) as pilot:
         view = await say(pilot, app, "q")
-        answer = view.query_one(Answer)
+        await view.mount(streaming := Answer(text))
         await pilot.pause(0.2)
-        for block in answer.query("*"):
+        for block in [view.query_one(".answer"), *streaming.query("*")]:
             for line in range(block.size.height):
                 for column in range(block.size.width):
                     assert "@click" not in block.get_style_at(column, line).meta
             assert block.tooltip is None
-        assert "x ⟨http://a.b⟩" in drawn(app)
+        assert drawn(app).count("x ⟨http://a.b⟩") == 2
 
 
 def test_a_link_becomes_its_words_and_its_address() -> None:

@@ -34,7 +34,7 @@ async def test_an_answer_is_streamed_and_its_memories_and_speed_are_shown_under_
         footer = shown(view, ".turn-footer")
         assert "2 memories given to the model" in footer
         assert "tokens/s" in footer
-        assert not view.query_one(".turn-memories").display
+        assert not view.query(".turn-memories")
         await pilot.press("escape", "enter")
         assert "Bolo" in shown(view, ".turn-memories")
         assert "context 5 %" in str(app.screen.query_one(StatusHeader).render())

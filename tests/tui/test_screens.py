@@ -1,6 +1,5 @@
 """The Memory, Models and First-run screens, over fakes."""
 
-
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.screens.first_run import FirstRunScreen
 from assistant.tui.screens.memory import MemoryScreen

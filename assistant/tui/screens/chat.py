@@ -353,10 +353,7 @@ class ChatScreen(StoreScreen[None]):
         await self.open_conversation(None)
 
     def action_page(self, direction: int) -> None:
-        if direction < 0:
-            self.transcript.scroll_page_up(animate=False)
-        else:
-            self.transcript.scroll_page_down(animate=False)
+        self.transcript.page(direction)
 
     async def action_to_end(self) -> None:
         await self.transcript.action_to_end()

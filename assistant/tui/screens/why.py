@@ -117,9 +117,7 @@ class WhyScreen(StoreScreen[None]):
 
     async def action_forget(self) -> None:
         now = self.backend.clock()
-        await self._change(
-            "forgotten (u takes it back)", lambda store, id_: store.forget([id_], now)
-        )
+        await self._change("forgotten", lambda store, id_: store.forget([id_], now))
 
     async def action_undo(self) -> None:
         await self.undo()

@@ -78,7 +78,7 @@ _COLOURS: Final = {
 
 def colour_code(code: str, language: str) -> Content:
     """`code` in the colours of the language it names; plain where it names none that is known."""
-    code = "\n".join(code.splitlines())
+    code = "\n".join(code.splitlines()).expandtabs(4)
     try:
         lexer = get_lexer_by_name(language.split()[0], stripnl=False, ensurenl=False)
     except (ClassNotFound, IndexError):
@@ -134,7 +134,3 @@ class Answer(Markdown):
 
     def __init__(self, text: str = "", **options: Any) -> None:
         super().__init__(clean(text), parser_factory=make_parser, open_links=False, **options)
-
-    def code_blocks(self) -> list[str]:
-        """The text of each code block, in order."""
-        return [block.code for block in self.query(CodeBlock)]

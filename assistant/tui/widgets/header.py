@@ -13,6 +13,8 @@ from textual.widget import Widget
 from assistant.tui.session import ChatMode, ModelFacts
 from assistant.tui.text import one_line
 
+SHORT_NAME = 8  # cells of the model's name that are always shown
+
 
 @dataclass(frozen=True, slots=True)
 class Status:
@@ -39,15 +41,19 @@ class StatusHeader(Widget):
 
     def render(self) -> Content:
         width = self.content_size.width
-        name = Content.styled(one_line(_name(self.status), max(8, width // 2)), "$foreground bold")
         parts = _parts(self.status)
+        name = one_line(_name(self.status), max(SHORT_NAME, width // 2))
         while parts:
             right = Content(" · ").join(part for _, part in parts)
-            room = width - name.cell_length - right.cell_length
-            if room >= 2:
-                return Content.assemble(name, " " * room, right)
-            parts.remove(max(parts, key=lambda part: part[0]))  # the least important goes first
-        return name
+            room = width - right.cell_length - 2
+            worst = max(rank for rank, _ in parts)
+            if worst <= 1:  # these matter more than the end of the model's name
+                name = one_line(name, max(SHORT_NAME, room))
+            if len(name) <= room:
+                left = Content.styled(name, "$foreground bold")
+                return Content.assemble(left, " " * (width - len(name) - right.cell_length), right)
+            parts = [part for part in parts if part[0] != worst]
+        return Content.styled(name, "$foreground bold")
 
 
 def _name(status: Status) -> str:

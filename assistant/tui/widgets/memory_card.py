@@ -13,6 +13,7 @@ from assistant.tui.text import FAINT, clean, day
 
 WHO = {"user": "you", "assistant": "the assistant", "system": "the system"}
 BAR_CELLS = 8
+LEAST_SHOWN = 0.005  # a smaller part of the score would be drawn as 0.00
 
 
 class MemoryCard(Static, can_focus=True):
@@ -63,6 +64,8 @@ def signal_line(score: float, signals: Mapping[str, float]) -> Content:
     largest = max((abs(value) for value in signals.values()), default=0.0) or 1.0
     parts = [Content.styled(f"score {score:.2f}", FAINT)]
     for name, value in sorted(signals.items(), key=lambda pair: -abs(pair[1])):
+        if abs(value) < LEAST_SHOWN:
+            continue
         filled = round(BAR_CELLS * abs(value) / largest)
         bar = "▮" * filled
         parts.append(

@@ -1,7 +1,7 @@
 """The scroller of turns: follows the answer while it is written, stays where the person scrolled.
 
-Holds every turn's text but mounts only a window of them (a widget costs about 5 ms, a conversation
-may have 5 000 turns); reaching an end of the window moves it. Knows no engine.
+Holds every turn's text but mounts only a window of them (a conversation may have 5 000);
+coming near an end of the window moves it. Knows no engine.
 """
 
 from collections.abc import Sequence
@@ -14,9 +14,10 @@ from textual.containers import VerticalGroup, VerticalScroll
 from assistant.tui.session import TurnText
 from assistant.tui.widgets.turn import TurnView
 
-N_MOUNTED: Final = 12  # turns drawn when a conversation opens: fills a tall terminal
-N_MORE: Final = 10  # turns added when the person scrolls to an end
-N_MOST: Final = 60  # turns kept mounted; those at the far end leave
+# A turn costs about 30 ms to mount (each of its 10 to 20 widgets 2 to 4 ms).
+N_MOUNTED: Final = 8  # turns drawn when a conversation opens: they fill most terminals
+N_MORE: Final = 3  # turns added when the person comes within a page of an end
+N_MOST: Final = 48  # turns kept mounted; those at the far end leave
 
 
 class Transcript(VerticalScroll, can_focus=True):
@@ -143,14 +144,27 @@ class Transcript(VerticalScroll, can_focus=True):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
+        if new_value != old_value:
+            self._look_at_ends(new_value < old_value)
+
+    def page(self, direction: int) -> None:
+        """Scroll by a page; at an end of what is mounted, go on."""
+        if direction < 0:
+            self.scroll_page_up(animate=False)
+        else:
+            self.scroll_page_down(animate=False)
+        self._look_at_ends(direction < 0)
+
+    def _look_at_ends(self, upwards: bool) -> None:
+        """Mount more turns where the person has come to the end of those that are."""
         if self._moving or not self._turns:
             return
-        if new_value <= 1 and new_value < old_value and self._first > 0:
+        if upwards and self.scroll_y < self.size.height and self._first > 0:
             self._moving = True
             self.call_after_refresh(self._more_before)
         elif (
-            new_value >= self.max_scroll_y - 1
-            and new_value > old_value
+            not upwards
+            and self.scroll_y > self.max_scroll_y - self.size.height
             and self._last_mounted < len(self._turns)
         ):
             self._moving = True
@@ -172,6 +186,7 @@ class Transcript(VerticalScroll, can_focus=True):
                 y=self.scroll_y + self.virtual_size.height - height_before, animate=False
             )
             self._moving = False
+            self._look_at_ends(upwards=True)
 
         self.call_after_refresh(keep_place)
 
@@ -180,3 +195,4 @@ class Transcript(VerticalScroll, can_focus=True):
         last = self._last_mounted
         await self._group.mount_all(TurnView(turn) for turn in self._turns[last : last + N_MORE])
         self._moving = False
+        self.call_after_refresh(self._look_at_ends, upwards=False)

@@ -17,7 +17,8 @@ from textual.widgets.markdown import MarkdownStream
 from assistant.records import Recall, RecalledMemory, Reply
 from assistant.tui.session import TurnText
 from assistant.tui.text import FAINT, clean, count, day, one_line, plain
-from assistant.tui.widgets.answer import Answer
+from assistant.tui.widgets.answer import Answer, make_parser
+from assistant.tui.widgets.still_answer import StillAnswer
 
 
 class TurnView(Vertical, can_focus=True):
@@ -64,10 +65,10 @@ class TurnView(Vertical, can_focus=True):
         super().__init__(classes="turn")
         self.turn = turn
         self.branch = ""  # "2/3" where the person or the model said it in other ways too
-        self._answer = Answer(turn.reply, classes="answer")
-        self._notices = Static("", classes="turn-notices")
+        self._answer: Answer | StillAnswer = (
+            StillAnswer(turn.reply, classes="answer") if turn.reply else Answer(classes="answer")
+        )
         self._footer = Static("", classes="turn-footer")
-        self._memories = Static("", classes="turn-memories")
         self._stream: MarkdownStream | None = None
         self._said: list[Content] = []
         self._open = False
@@ -76,9 +77,7 @@ class TurnView(Vertical, can_focus=True):
     def compose(self) -> ComposeResult:
         yield Static(plain(self.turn.prompt), classes="prompt-text")
         yield self._answer
-        yield self._notices
         yield self._footer
-        yield self._memories
 
     def on_mount(self) -> None:
         self.redraw()
@@ -92,13 +91,14 @@ class TurnView(Vertical, can_focus=True):
         return self._n_words
 
     def code_blocks(self) -> list[str]:
-        return self._answer.code_blocks()
+        """The text of each code block of the answer, in order."""
+        tokens = make_parser().parse(clean(self.reply))
+        return [token.content.rstrip() for token in tokens if token.type in ("fence", "code_block")]
 
     def add_notice(self, text: str, *, error: bool = False) -> None:
         """A sentence about this turn, kept under its answer."""
         self._said = [*self._said, plain(text, "$error" if error else "$warning")]
-        self._notices.update(Content("\n").join(self._said))
-        self._notices.display = True
+        self._line("turn-notices", before=self._footer).update(Content("\n").join(self._said))
 
     def update_turn(self, turn: TurnText) -> None:
         """New facts about the same turn; the texts are not drawn again."""
@@ -108,6 +108,7 @@ class TurnView(Vertical, can_focus=True):
     async def write(self, text: str) -> None:
         """Append a piece of the answer."""
         if self._stream is None:
+            assert isinstance(self._answer, Answer), "a finished answer is not written to"
             self._stream = Markdown.get_stream(self._answer)
         self._n_words += text.count(" ")  # about: it is drawn while the answer grows
         await self._stream.write(clean(text))
@@ -117,6 +118,12 @@ class TurnView(Vertical, can_focus=True):
         if self._stream is not None:
             await self._stream.stop()
             self._stream = None
+        if isinstance(self._answer, Answer) and turn.reply:
+            still = StillAnswer(turn.reply, classes="answer")
+            with self.app.batch_update():  # it looks the same, so nobody must see it change
+                await self.mount(still, after=self._answer)
+                await self._answer.remove()
+            self._answer = still
         self.update_turn(turn)
 
     def action_ask(self, what: str) -> None:
@@ -135,9 +142,18 @@ class TurnView(Vertical, can_focus=True):
         self._footer.update(footer)
         self._footer.display = bool(footer.plain)
         recall = self.turn.recall
-        self._memories.display = self._open and recall is not None
-        if self._memories.display and recall is not None:
-            self._memories.update(_memory_lines(recall))
+        if self._open and recall is not None:
+            self._line("turn-memories").update(_memory_lines(recall))
+        for memories in self.query(".turn-memories"):
+            memories.display = self._open
+
+    def _line(self, kind: str, before: Static | None = None) -> Static:
+        """A line that few turns need: a widget costs some 4 ms, so it is made when it is filled."""
+        for line in self.query_children(f".{kind}").results(Static):
+            return line
+        line = Static("", classes=kind)
+        self.mount(line, before=before)
+        return line
 
     def _footer_text(self) -> Content:
         parts: list[Content] = []
