@@ -301,8 +301,9 @@ def _step(number: int, sql: str) -> Any:
 def _statements(sql: str) -> Iterator[str]:
     """The statements of a script one by one: `executescript` would commit our transaction."""
     buffer = ""
-    for line in sql.splitlines(keepends=True):
-        buffer += line
+    for part in sql.split(";"):
+        buffer += part + ";"
         if sqlite3.complete_statement(buffer):
-            yield buffer
+            if buffer.strip("; \n"):
+                yield buffer
             buffer = ""
