@@ -5,14 +5,16 @@ Draws what the store did; the store does the work.
 
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import click
 
-from assistant.cli.opening import opened_recall
+from assistant.cli.input import confirm
+from assistant.cli.opening import opened_memory, opened_recall
 from assistant.cli.output import print_json, print_text
 from assistant.cli.progress import StatusLine
 from assistant.cli.settings import Settings
+from assistant.errors import ModelMissing
 
 if TYPE_CHECKING:
     from assistant.records import EncodedText, Progress
@@ -40,13 +42,73 @@ def import_file(settings: Settings, file: Path) -> None:
         "messages": report.n_messages,
         "known": report.n_known,
     }
+    said = f"{report.n_messages} messages of {report.n_conversations} conversations imported, "
+    _say(settings, told, f"{said}{report.n_known} were there already.")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, allow_dash=True), default="-")
+@click.pass_obj
+def export(settings: Settings, file: Path) -> None:
+    """Every message and thought as a JSON line, to FILE or stdout."""
+    with opened_memory(settings, datetime.now(UTC), read_only=True) as store:
+        if str(file) == "-":
+            for row in store.export():
+                print_json({"v": 1, **row})
+            return
+        n_rows = store.export_file(file)
+    _say(settings, {"file": str(file), "rows": n_rows}, f"{n_rows} rows in {file}")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False), required=False)
+@click.pass_obj
+def backup(settings: Settings, file: Path | None) -> None:
+    """A consistent copy of everything remembered, also while it is in use."""
+    now = datetime.now(UTC)
+    target = file or settings.paths.backups_dir / f"memory-{now:%Y%m%dT%H%M%S}.db"
+    with opened_memory(settings, now) as store:
+        written = store.backup(target)
+    _say(settings, {"file": str(written)}, f"Backed up to {written}")
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path, dir_okay=False))
+@click.pass_obj
+def restore(settings: Settings, file: Path) -> None:
+    """Put a backup in the place of what is remembered now, which is kept beside it."""
+    from assistant.memory.transfer import restore as restore_store
+
+    question = f"Replace what is remembered now by {file}?"
+    if not confirm(question, settings):
+        return
+    paths = settings.paths
+    paths.create()
+    kept = restore_store(paths.database, file, datetime.now(UTC), paths.backups_dir)
+    _say(settings, {"restored": str(file), "kept": str(kept)}, f"Restored. Kept before: {kept}")
+
+
+@click.command()
+@click.pass_obj
+def reindex(settings: Settings) -> None:
+    """Make all vectors anew with the embedder of the settings; stopped, it goes on where it was."""
+    now = datetime.now(UTC)
+    with opened_recall(settings, now) as (store, embedder), StatusLine(settings) as status:
+        if embedder is None:
+            name = settings.config.text("embedder")
+            raise ModelMissing(f"{name} is not installed.", f"Run `assistant models pull {name}`.")
+        total = 0
+        for progress in store.reindex(embedder.id, embedder.dimension, embedder.embed):
+            total = progress.total
+            status.show("reindexing", progress.done / max(total, 1))
+    _say(settings, {"memories": total, "embedder": embedder.id}, f"{total} memories reindexed.")
+
+
+def _say(settings: Settings, value: dict[str, Any], text: str) -> None:
     if settings.json:
-        print_json({"v": 1, **told})
+        print_json({"v": 1, **value})
     elif not settings.quiet:
-        print_text(
-            f"{report.n_messages} messages of {report.n_conversations} conversations imported, "
-            f"{report.n_known} were there already."
-        )
+        print_text(text)
 
 
-COMMANDS: Final = (import_file,)
+COMMANDS: Final = (import_file, export, backup, restore, reindex)

@@ -169,3 +169,29 @@ def test_reading_commands_create_nothing(run, data_dir: Path) -> None:
     assert run("memory", "list").code == 0
     assert run("chats", "list", "--json").json() == {"v": 1, "chats": []}
     assert not data_dir.exists()
+
+
+def test_everything_is_exported_as_json_lines(told, tmp_path: Path) -> None:
+    rows = [json.loads(line) for line in told("memory", "export").out.splitlines()]
+    assert {row["type"] for row in rows} == {"message", "thought"}
+    assert PEANUTS in [row["text"] for row in rows]
+    ended = told("memory", "export", str(tmp_path / "all.jsonl"), "--json")
+    assert ended.json()["rows"] == len(rows)
+    assert (tmp_path / "all.jsonl").read_text().count("\n") == len(rows)
+
+
+def test_a_backup_is_restored_after_a_yes_and_what_was_is_kept(told, tmp_path: Path) -> None:
+    file = tmp_path / "copy.db"
+    assert told("memory", "backup", str(file)).code == 0
+    told("ask", "Said after the backup")
+    assert told("memory", "restore", str(file), "--no-input").code == 9
+    kept = Path(told("memory", "restore", str(file), "--yes", "--json").json()["kept"])
+    assert kept.exists()
+    assert "Said after" not in told("memory", "list").out
+    assert PEANUTS in told("memory", "list").out
+    assert told("memory", "restore", str(tmp_path / "none.db"), "--yes").code == 4
+
+
+def test_reindex_makes_all_vectors_anew(told) -> None:
+    assert told("memory", "reindex", "--json").json()["memories"] > 0
+    assert "peanuts" in told("memory", "search", "what am I allergic to").out.splitlines()[0]
