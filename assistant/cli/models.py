@@ -13,6 +13,7 @@ from click.shell_completion import CompletionItem
 
 from assistant.cli.input import confirm
 from assistant.cli.output import clean, note, one_line, print_json, print_text
+from assistant.cli.plan import plan
 from assistant.errors import AssistantError
 
 if TYPE_CHECKING:
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 @click.group()
 def models() -> None:
     """List, download, add and choose models."""
+
+
+models.add_command(plan)
 
 
 def open_catalogue(settings: "Settings") -> "Catalogue":

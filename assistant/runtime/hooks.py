@@ -12,7 +12,7 @@ class WeightHook(Protocol):
 
     @property
     def mode(self) -> str:
-        """The window in a few words for people ("window 50 %: 530 MB pinned, 340 MB streamed")."""
+        """The window in a few words for people ("55 % resident, 503 MB/token")."""
 
     def apply(self, model_params: Any, context_params: Any) -> None:
         """Set what the window needs in `llama_model_params` and `llama_context_params`, in place.

@@ -27,6 +27,7 @@ _PIECE_ROWS: Final = 128  # the least rows of a large tensor that are streamed a
 _PIECES: Final = 3  # one in use, one complete, one being read
 
 N_GATHER_ROWS: Final = 512  # embedding rows kept
+SLOW_TOKENS_PER_SECOND: Final = 2.0  # below, a smaller model is the better advice
 
 
 class Role(IntEnum):
@@ -122,6 +123,14 @@ class Plan:
         stream_s = self.total(Role.STREAMED) / self.rates.disk
         expert_s = self._routed_bytes * (1 - self.expert_share) / self.rates.disk
         return 1 / max(1e-9, max(compute_s, stream_s) + expert_s)
+
+    @property
+    def slow_warning(self) -> str:
+        """What to tell the person when replies will be slow; empty when they will not."""
+        expected = self.tokens_per_second
+        if expected >= SLOW_TOKENS_PER_SECOND:
+            return ""
+        return f"This model is larger than the RAM for it: about {expected:.1f} tokens per second."
 
 
 def pinned_bytes(plan: Plan) -> int:

@@ -14,7 +14,7 @@ from typing import Any, Final
 from assistant.errors import OutOfMemory, SettingError, WeightReadError
 from assistant.runtime.available import available_bytes
 from assistant.runtime.machine import physical_cores
-from assistant.runtime.plan import N_GATHER_ROWS, Plan, Rates, Role, make_plan
+from assistant.runtime.plan import N_GATHER_ROWS, Plan, Rates, make_plan
 from assistant.runtime.window_library import (
     N_READ_THREADS,
     Counters,
@@ -28,7 +28,7 @@ logger: Final = logging.getLogger(__name__)
 # Left to the rest of the machine when the budget is automatic: a sixteenth, at most 256 MiB.
 _MARGIN_SHARE: Final = 16
 _MARGIN_BYTES_MAX: Final = 256 << 20
-SLOW_TOKENS_PER_SECOND: Final = 2.0  # below, a smaller model is the better advice
+_RESERVE_BYTES: Final = 512 << 20  # KV cache and graph of a model that is not loaded, guessed
 _MEASURED_BYTES: Final = 256 << 20
 _RATES_UNKNOWN: Final = Rates(disk=1e9, compute=1e10)
 _UNITS: Final = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30, "t": 1 << 40}
@@ -99,6 +99,23 @@ def plan_for(handle: WindowHandle, budget_bytes: int, *, measure: bool = True) -
     return make_plan(handle.tensors, budget_bytes, rates, n_experts_used=handle.n_experts_used)
 
 
+def plan_file(path: Path, setting: str) -> Plan:
+    """The plan a window of this setting would follow; with auto or off, what is free now.
+
+    Raises SettingError, OutOfMemory, WindowUnavailable.
+    """
+    handle = WindowHandle(path)
+    try:
+        if setting in ("auto", "off"):
+            free = available_bytes() or 0
+            budget = free - _RESERVE_BYTES - _margin(free)
+        else:
+            budget = parse_budget(setting, sum(tensor.n_bytes for tensor in handle.tensors))
+        return plan_for(handle, budget)
+    finally:
+        handle.close()
+
+
 def measure_rates(handle: WindowHandle) -> Rates:
     """Reads and multiplies a part of the model; about half a second."""
     disk = handle.measure_disk(_MEASURED_BYTES)
@@ -119,15 +136,12 @@ class WeightWindow:
     def mode(self) -> str:
         plan = self.plan
         share = f"{100 * plan.resident_share:.0f} % resident"
-        return f"window: {share}, {plan.bytes_per_token / 1e6:.0f} MB read per token"
+        return f"{share}, {plan.bytes_per_token / 1e6:.0f} MB/token"
 
     @property
     def slow_warning(self) -> str:
-        """What to tell the person when replies will be slow; empty when they will not."""
-        expected = self.plan.tokens_per_second
-        if expected >= SLOW_TOKENS_PER_SECOND:
-            return ""
-        return f"This model is larger than the free RAM: about {expected:.1f} tokens per second."
+        """See `Plan.slow_warning`."""
+        return self.plan.slow_warning
 
     def apply(self, model_params: Any, context_params: Any) -> None:
         """Raises SettingError where layers are put on a GPU: their weights leave the window."""
@@ -185,4 +199,4 @@ class WeightWindow:
         self._handle.close()
 
 
-__all__ = ["Role", "WeightWindow", "open_window", "parse_budget", "plan_for"]
+__all__ = ["WeightWindow", "open_window", "parse_budget", "plan_file", "plan_for"]

@@ -9,6 +9,8 @@ namespace assistant {
 
 namespace {
 
+constexpr int n_passes = 2;
+
 double seconds_since(std::chrono::steady_clock::time_point start) {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
 }
@@ -71,8 +73,15 @@ double weight_window::measure_disk(uint64_t n_bytes, int n_threads) const {
     if (n_steps == 0 || !read_steps(pool, reader, buffer, std::min(n_rooms, n_steps))) {
         return 0;
     }
-    const auto start = std::chrono::steady_clock::now();
-    return read_steps(pool, reader, buffer, n_steps) ? n_steps * step / seconds_since(start) : 0;
+    double best = 0; // what the machine can do, not what it does beside other work
+    for (int i = 0; i < n_passes; ++i) {
+        const auto start = std::chrono::steady_clock::now();
+        if (!read_steps(pool, reader, buffer, n_steps)) {
+            return 0;
+        }
+        best = std::max(best, n_steps * step / seconds_since(start));
+    }
+    return best;
 }
 
 double weight_window::measure_compute(uint64_t n_bytes, int n_threads) const {
@@ -103,10 +112,14 @@ double weight_window::measure_compute(uint64_t n_bytes, int n_threads) const {
         }
     };
     pass(); // warms the threads up
-    n_done           = 0;
-    const auto start = std::chrono::steady_clock::now();
-    pass();
-    return n_done > 0 ? n_done / seconds_since(start) : 0;
+    double best = 0;
+    for (int i = 0; i < n_passes; ++i) {
+        n_done           = 0;
+        const auto start = std::chrono::steady_clock::now();
+        pass();
+        best = std::max(best, n_done / seconds_since(start));
+    }
+    return best;
 }
 
 } // namespace assistant

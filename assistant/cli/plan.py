@@ -1,0 +1,110 @@
+"""`assistant models plan`: how a model would be held in RAM, and how fast that would be.
+
+Draws what the runtime plans; the arithmetic is in runtime/plan.py. `models.py` hangs it into its
+group; everything heavy is imported when the command runs.
+"""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from assistant.cli.output import note, print_json, print_text
+
+if TYPE_CHECKING:
+    from assistant.cli.settings import Settings
+    from assistant.runtime.plan import Plan
+
+
+@click.command()
+@click.argument("model")
+@click.option("--budget", help="RAM for the weights: a size (2GiB) or a share of the model (50%).")
+@click.pass_obj
+def plan(settings: "Settings", model: str, budget: str | None) -> None:
+    """Which weights of MODEL (an id or a GGUF file) stay in RAM, and the speed to expect.
+
+    Without --budget: what is free now, less KV cache and a margin. Measures disk and processor.
+    """
+    from assistant.runtime.weight_window import plan_file
+
+    path = _find(settings, model)
+    made = plan_file(path, budget or settings.config.text("runtime.weight_window"))
+    if settings.json:
+        print_json({"v": 1, "plan": describe(made)})
+        return
+    for row in _table(made):
+        print_text(row)
+    if advice := made.slow_warning:
+        note(f"{advice} {_smaller(settings, path)}".rstrip(), settings)
+
+
+def _find(settings: "Settings", model: str) -> Path:
+    path = Path(model)
+    if path.is_file():
+        return path
+    from assistant.conversation.assemble import open_catalogue
+
+    catalogue = open_catalogue(settings.paths)
+    return catalogue.path_of(catalogue.find(model))
+
+
+def _smaller(settings: "Settings", path: Path) -> str:
+    """Names the largest chat model of the catalogue that is smaller than half of this one."""
+    from assistant.conversation.assemble import open_catalogue
+
+    limit = path.stat().st_size // 2
+    fitting = [
+        entry
+        for entry in open_catalogue(settings.paths).entries
+        if entry.kind == "chat" and entry.bytes < limit
+    ]
+    best = max(fitting, key=lambda entry: entry.bytes, default=None)
+    return f"A smaller one: {best.id}." if best else ""
+
+
+def describe(plan: "Plan") -> dict[str, Any]:
+    """The plan as plain values; bytes, and tokens per second."""
+    from assistant.runtime.plan import Role
+
+    return {
+        "budget_bytes": plan.budget_bytes,
+        "ram_bytes": plan.ram_bytes,
+        "ring_bytes": plan.ring_bytes,
+        "expert_cache_bytes": plan.expert_bytes,
+        "gather_bytes": plan.gather_bytes,
+        **{f"{role.name.lower()}_bytes": plan.total(role) for role in Role},
+        "resident_share": round(plan.resident_share, 4),
+        "bytes_per_token": round(plan.bytes_per_token),
+        "disk_bytes_per_s": round(plan.rates.disk),
+        "compute_bytes_per_s": round(plan.rates.compute),
+        "tokens_per_second": round(plan.tokens_per_second, 2),
+    }
+
+
+def _table(plan: "Plan") -> list[str]:
+    from assistant.runtime.plan import Role
+
+    meaning = {
+        Role.PINNED: "in RAM for good",
+        Role.STREAMED: "read for every token",
+        Role.GATHERED: "rows read when a token needs them",
+        Role.EXPERTS: "read when the router chooses them",
+    }
+    rows = [f"{'weights':10} {'tensors':>8} {'bytes':>10}  how they come into RAM"]
+    for role, words in meaning.items():
+        if n := plan.roles.count(role):
+            rows.append(f"{role.name.lower():10} {n:8} {_mb(plan.total(role)):>10}  {words}")
+    rows += [
+        "",
+        f"RAM        {_mb(plan.ram_bytes)} of {_mb(plan.budget_bytes)}"
+        f" (ring {_mb(plan.ring_bytes)}, expert cache {_mb(plan.expert_bytes)})",
+        f"disk       {_mb(plan.bytes_per_token)} per token at {plan.rates.disk / 1e9:.2f} GB/s",
+        f"processor  {_mb(plan.used_bytes_per_token)} per token"
+        f" at {plan.rates.compute / 1e9:.1f} GB/s",
+        f"expected   {plan.tokens_per_second:.1f} tokens per second",
+    ]
+    return rows
+
+
+def _mb(n_bytes: float) -> str:
+    return f"{n_bytes / 1e6:.0f} MB"
