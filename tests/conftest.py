@@ -6,10 +6,15 @@ from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
 
+import hypothesis
 import pytest
 
 from assistant.paths import find_paths
 from fakes import FakeEmbedder, FakeModel
+
+# A busy machine may take its time over an example; a test that hangs meets pytest's own limit.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 MODELS_DIR = find_paths().models_dir  # of the environment, before a test changes it
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
