@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytestmark = pytest.mark.model
+pytestmark = [pytest.mark.model, pytest.mark.timeout(900)]
 
 TOLD = [
     "My sister Anna moved to Lisbon last week and adopted a dog called Bolo.",
