@@ -88,7 +88,8 @@ class RecallIndex:
             # Every change is one row and one step of the counter, unless rows went.
             explained = not reopened and n_rows == newest - self._newest
             complete = explained or self._index.n == self._source.count()
-            if not complete or self._kind_for(self._index.n) != self._made_for:
+            ahead = self._index.generation > newest  # an older copy of the store was put back
+            if not complete or ahead or self._kind_for(self._index.n) != self._made_for:
                 self._rebuild()
             elif self._wants_rewrite() and self._may_write():
                 self._rewrite()

@@ -154,7 +154,8 @@ class BaseWriter:
         """Leave only these rows, rising."""
         rows = self.rows("r+")
         for first in range(0, len(kept), 4096):  # rows move towards the front: none is lost
-            rows[first : first + 4096] = rows[kept[first : first + 4096]]
+            part = kept[first : first + 4096]
+            rows[first : first + len(part)] = rows[part]
         self.shape = replace(self.shape, n_rows=len(kept))
 
     def rows(self, mode: Literal["r", "r+"] = "r") -> ByteArray:
