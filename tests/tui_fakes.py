@@ -259,6 +259,9 @@ class FakeEngine:
     def choose_branch(self, turn_id: int) -> None:
         self.calls.append(("choose", turn_id))
 
+    def put_down(self) -> None:
+        self.calls.append(("put down",))
+
     def prompt_of(self, turn_id: int) -> str:
         return f"<|im_start|>the prompt of turn {turn_id} [/foo]"
 

@@ -196,6 +196,13 @@ class AssistantApp(App[int]):
             self.pop_screen()
         self.run_worker(self._chat.open_conversation(conversation_id))
 
+    async def reopen_after_erasing(self) -> None:
+        """Draw and remember nothing that the store no longer has."""
+        self.history.reload()
+        chat = self._chat
+        mode = chat.status.chat_mode
+        await chat.open_conversation(chat.conversation_id if mode == "normal" else None, mode)
+
     def _push_once(self, screen: Screen[Any], callback: Callable[[Any], Any] | None = None) -> None:
         """A screen that is already open is not opened over itself."""
         if not any(type(opened) is type(screen) for opened in self.screen_stack):

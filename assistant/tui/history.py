@@ -4,7 +4,6 @@ Knows no widget. A file that cannot be read or written costs the history, never 
 """
 
 import json
-from collections.abc import Collection
 from pathlib import Path
 
 from assistant.paths import open_private
@@ -39,11 +38,11 @@ class PromptHistory:
         self._at = at
         return self._draft if at == len(self._prompts) else self._prompts[at]
 
-    def remove(self, prompts: Collection[str]) -> None:
-        """Take prompts out for good, as `erase` does with the messages they became."""
-        self._prompts = [prompt for prompt in self._prompts if prompt not in prompts]
-        self._at = len(self._prompts)
-        self._write()
+    def reload(self) -> None:
+        """Read the file again: `erase` takes out the prompts that became erased messages."""
+        if self.file is not None:
+            self._prompts = _read(self.file)
+            self._at, self._draft = len(self._prompts), ""
 
     def _write(self) -> None:
         if self.file is None:

@@ -3,8 +3,6 @@
 Everything heavy is imported in the methods, on the thread that uses it. Knows no widget.
 """
 
-import os
-import platform
 from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
@@ -18,6 +16,7 @@ if TYPE_CHECKING:
     from assistant.conversation.worker import PostThinkWorker
     from assistant.paths import Paths
 
+SEQUENCE_CHAT = 0  # where the engine keeps the open conversation
 N_JOBS = 20  # post-think jobs at most in one idle moment; the rest wait for the next
 
 
@@ -45,21 +44,6 @@ class LiveEngine:
         info = getattr(model, "info", None)
         return ModelFacts(
             engine.behaviour.model_name, model.n_ctx, str(getattr(info, "window", "off"))
-        )
-
-    def _make_worker(self, engine: "ConversationEngine") -> "PostThinkWorker | None":
-        from assistant.conversation.worker import PostThinkWorker
-
-        config = self._read_config()  # the person may have changed it since the model was loaded
-        mode = config.text("memory.mode")
-        if mode == "off":
-            return None
-        return PostThinkWorker(
-            engine.memory,
-            engine.embedder,
-            f"{platform.node()}:{os.getpid()}:tui",
-            ask_first=mode == "ask",
-            never_store=config.words("memory.never_store"),
         )
 
     def ask(self, text: str, now: datetime, *, replaces: int | None = None) -> Iterator[Event]:
@@ -101,16 +85,36 @@ class LiveEngine:
         self._idling = True
         engine = self._opened
         engine.settle()
-        worker = self._worker = self._make_worker(engine)
-        if self._idling and worker is not None:
-            worker.run_all(now, limit=N_JOBS)
+        from assistant.conversation.assemble import open_worker
+
+        # Made anew each time: the person may have changed what may be kept.
+        worker = self._worker = open_worker(engine, self._read_config())
+        if worker is None:
+            return
+        try:
+            if self._idling:
+                worker.run_all(now, limit=N_JOBS)
+            if self._idling:
+                engine.memory.consolidate(now)
+        finally:
+            worker.close()
+            self._worker = None
 
     def stop(self) -> None:
         self._idling = False
-        if self._engine is not None:
-            self._engine.stop()
-        if self._worker is not None:
-            self._worker.stop()
+        engine, worker = self._engine, self._worker  # another thread may put them away meanwhile
+        if engine is not None:
+            engine.stop()
+        if worker is not None:
+            worker.stop()
+
+    def put_down(self) -> None:
+        engine = self._engine
+        if engine is None:
+            return
+        engine.open_conversation(None, engine.mode)
+        if (model := engine.loaded_model) is not None:
+            model.drop_sequence(SEQUENCE_CHAT)
 
     def close(self) -> None:
         self._close()
@@ -120,9 +124,6 @@ class LiveEngine:
         if engine is None:
             return None, "normal"
         open_now = engine.conversation_id, engine.mode
-        if self._worker is not None:
-            self._worker.close()
-            self._worker = None
         engine.close()
         engine.memory.close()
         return open_now

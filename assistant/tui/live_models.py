@@ -1,9 +1,10 @@
 """The real catalogue behind `session.ModelShelf`. Imported where it is used; knows no widget."""
 
+import re
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from assistant.tui.session import Download, ModelRow
 
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
     from assistant.catalogue.transfer import Transfer
     from assistant.config import Config
     from assistant.paths import Paths
+
+_QUANTISATION: Final = re.compile(r"I?Q\d(?:_\w+)?|B?F16|F32|MXFP\d\w*")
 
 
 class LiveShelf:
@@ -62,9 +65,13 @@ class LiveShelf:
                 )
             )
 
+        catalogue = self._catalogue
+        embedder = catalogue.find(self._read_config().text("embedder"))
         self._stop.clear()
         try:
-            self._catalogue.pull(model_id, report, stop=self._stop)
+            catalogue.pull(model_id, report, stop=self._stop)
+            if not catalogue.is_installed(embedder):  # without it, recall goes by words alone
+                catalogue.pull(embedder.id, report, stop=self._stop)
         except TransferStopped:
             return False
         return True
@@ -97,7 +104,5 @@ def _row(entry: "Entry", installed: bool, chosen: str, recommended: str) -> Mode
 
 def _quantisation(entry: "Entry") -> str:
     """From the file's name, as publishers write it: "Q4_K_M"."""
-    for part in entry.files[0].name.replace(".", "-").upper().split("-"):
-        if part.startswith(("Q", "IQ", "MXFP", "F16", "BF16")) and any(map(str.isdigit, part)):
-            return "" if part.startswith("QWEN") else part
-    return ""
+    parts = re.split(r"[-.]", entry.files[0].name.upper())
+    return next((part for part in parts if _QUANTISATION.fullmatch(part)), "")

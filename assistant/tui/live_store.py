@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final, Literal
 
-from assistant.errors import AssistantError, NotFound
+from assistant.errors import NotFound
 from assistant.records import Conversation, Kind, Recall, State
 from assistant.tui.session import (
     Candidate,
@@ -160,10 +160,16 @@ class LiveStore:
         self._memory.resolve_conflict(conflict.id, side, now)
 
     def portrait(self, now: datetime) -> Sequence[PortraitLine]:
-        raise _not_yet("The portrait")
+        return [
+            PortraitLine(line.text, [(line.said, self._source_of(line.memory_id))])
+            for line in self._memory.portrait(now).lines
+        ]
+
+    def _source_of(self, memory_id: int) -> str:
+        return self._source(self._memory.details(memory_id).message_id)
 
     def erase(self, memory_ids: Collection[int], now: datetime) -> Sequence[str]:
-        raise _not_yet("Erasing")
+        return self._memory.erase(memory_ids, now).lines()
 
     def exclude(self, memory_id: int, conversation_id: int, now: datetime) -> None:
         self._memory.exclude(memory_id, conversation_id, now)
@@ -199,7 +205,3 @@ def _row(row: "StoredRow", now: datetime) -> MemoryRow:
         row.turn_id,
         row.speaker,
     )
-
-
-def _not_yet(what: str) -> AssistantError:
-    return AssistantError(f"{what} is not possible in this version.")

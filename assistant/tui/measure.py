@@ -95,6 +95,9 @@ class SteadyEngine:
     def open_conversation(self, conversation_id: int | None, mode: ChatMode = "normal") -> None:
         """Every conversation gets the same answer."""
 
+    def put_down(self) -> None:
+        """Nothing is held."""
+
     def prompt_of(self, turn_id: int) -> str:
         return ""
 

@@ -180,6 +180,9 @@ class Engine(Protocol):
     def open_conversation(self, conversation_id: int | None, mode: ChatMode = "normal") -> None:
         """Continue this conversation, or begin a new one with the next message."""
 
+    def put_down(self) -> None:
+        """Close the open conversation and leave no trace of its text in the model's memory."""
+
     def prompt_of(self, turn_id: int) -> str:
         """The exact prompt of a turn; empty where it was not kept."""
 

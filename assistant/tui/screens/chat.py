@@ -6,7 +6,7 @@ memory or models. What the keys on a turn do is in `turn_actions`, the slash com
 
 from collections.abc import Coroutine
 from dataclasses import replace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -24,7 +24,6 @@ from assistant.conversation.events import (
     TokenText,
 )
 from assistant.tui import commands
-from assistant.tui.frame import Frame
 from assistant.tui.messages import (
     BackgroundDone,
     BackgroundFailed,
@@ -86,10 +85,6 @@ class ChatScreen(StoreScreen[None]):
         self._consent = ConsentFlow(self)
         self._told_background = False
         self._listener = Listener(self.post_message)
-
-    @property
-    def frame(self) -> Frame:
-        return cast(Frame, self.app)
 
     def begin(self, work: Coroutine[Any, Any, None]) -> object:
         """Do something that takes a moment, without waiting for it."""

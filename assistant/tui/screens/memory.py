@@ -282,6 +282,9 @@ class MemoryScreen(StoreScreen[None]):
     def action_erase(self) -> None:
         """Erasing cannot be taken back, so it is asked about and answered with a receipt."""
         ids = self._chosen()
+        if self.backend.busy:
+            self.tell("The model is busy. Erase when it is not.")
+            return
         if not ids:
             return
 
@@ -289,7 +292,9 @@ class MemoryScreen(StoreScreen[None]):
             if not yes:
                 return
             now = self.backend.clock()
+            await self.ask_engine(lambda engine: engine.put_down())  # or its saved state keeps it
             receipt = await self.ask(lambda store: store.erase(ids, now))
+            await self.frame.reopen_after_erasing()
             if receipt is not None:
                 self._selected.clear()
                 self._show(plain("Erased\n\n" + "\n".join(receipt)))

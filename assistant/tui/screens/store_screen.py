@@ -1,11 +1,12 @@
 """What every screen over the store shares: questions to it, and errors named in a corner."""
 
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from textual.screen import Screen
 
 from assistant.errors import AssistantError
+from assistant.tui.frame import Frame
 from assistant.tui.session import Engine, Store
 from assistant.tui.text import plain
 from assistant.tui.worker import Backend
@@ -20,6 +21,10 @@ class StoreScreen(Screen[ResultType]):
     def __init__(self, backend: Backend) -> None:
         super().__init__()
         self.backend = backend
+
+    @property
+    def frame(self) -> Frame:
+        return cast(Frame, self.app)
 
     async def ask(self, question: Callable[[Store], T]) -> T | None:
         """The store's answer; None, and the reason in the corner, where it failed."""

@@ -1,0 +1,105 @@
+"""The joins to the real store and catalogue, without weights: what the screens get is what is kept."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from assistant.config import Config, load_config
+from assistant.paths import Paths
+from assistant.records import EncodedText, Recall
+from assistant.tui.live import LiveEngine
+from assistant.tui.live_models import LiveShelf
+from assistant.tui.live_store import LiveStore, open_live_store
+from assistant.tui.session import MemoryFilter
+
+NOW = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
+
+
+@pytest.fixture
+def paths(tmp_path: Path) -> Paths:
+    return Paths(tmp_path / "data")
+
+
+@pytest.fixture
+def config(paths: Paths) -> Config:
+    return load_config(paths.config_file, {}, {})
+
+
+def said(store: LiveStore, prompt: str, reply: str, title: str = "A chat") -> int:
+    """One finished turn in a conversation of its own; returns the conversation."""
+    memory = store._memory
+    conversation_id = memory.new_conversation(title, NOW)
+    turn = memory.begin_turn(
+        EncodedText(prompt, prompt, None), NOW, conversation_id=conversation_id
+    )
+    memory.finish_turn(turn, EncodedText(reply, reply, None), Recall(prompt), NOW)
+    return conversation_id
+
+
+def test_chats_are_listed_read_renamed_searched_deleted_and_brought_back(
+    paths: Paths, config: Config
+) -> None:
+    store = open_live_store(paths, config)
+    kept = said(store, "I avoid cilantro [/foo].", "Noted.")
+    said(store, "Hello", "Hi", "Another")
+    assert [turn.prompt for turn in store.turns(kept)] == ["I avoid cilantro [/foo]."]
+    assert store.turns(kept)[0].reply == "Noted."
+    store.rename(kept, "Herbs")
+    assert {chat.title for chat in store.conversations()} == {"Herbs", "Another"}
+    assert [(hit.title, hit.conversation_id) for hit in store.search("cilantro")] == [
+        ("Herbs", kept)
+    ]
+    assert store.branches(store.turns(kept)[0].turn_id) == [store.turns(kept)[0].turn_id]
+    store.delete(kept, NOW)
+    assert [chat.title for chat in store.conversations()] == ["Another"]
+    assert "cilantro" in store.undo(NOW)
+    assert len(store.conversations()) == 2
+    assert store.undo(NOW) == ""
+    store.close()
+
+
+def test_memories_are_filtered_described_forgotten_pinned_and_erased(
+    paths: Paths, config: Config
+) -> None:
+    store = open_live_store(paths, config)
+    said(store, "I avoid cilantro.", "Noted.")
+    [row] = store.memories(MemoryFilter(words=("cilantro",)), NOW)
+    assert (row.text, row.role, row.kind, row.state) == (
+        "I avoid cilantro.", "user", "message", "active",
+    )  # fmt: skip
+    details = store.details(row.id, NOW)
+    assert details.curve[0] >= details.curve[-1] > 0
+    store.pin([row.id], True, NOW)
+    assert store.memories(MemoryFilter(pinned=True), NOW)[0].id == row.id
+    assert store.forget([row.id], NOW) >= 1
+    assert store.memories(MemoryFilter(words=("cilantro",)), NOW) == []
+    [hidden] = store.memories(MemoryFilter(words=("cilantro",), states=("forgotten",)), NOW)
+    assert hidden.id == row.id
+    assert "cilantro" in store.undo(NOW)
+    assert store.memories(MemoryFilter(before=NOW - timedelta(days=1)), NOW) == []
+    assert store.erase([row.id], NOW)
+    assert store.memories(MemoryFilter(words=("cilantro",)), NOW) == []
+    assert store.conflicts(NOW) == []
+    assert store.candidates() == []
+    assert list(store.portrait(NOW)) == []
+    store.close()
+
+
+def test_the_shelf_shows_what_can_be_had_and_what_is_not_here(paths: Paths, config: Config) -> None:
+    rows = LiveShelf(paths, lambda: config).rows()
+    default = next(row for row in rows if row.id == "qwen2.5-coder-0.5b-instruct-q4_k_m")
+    assert (default.quantisation, default.size_bytes, default.installed) == (
+        "Q4_K_M", 491_400_064, False,
+    )  # fmt: skip
+    assert not any(row.chosen for row in rows)
+
+
+def test_an_engine_that_was_never_loaded_can_be_stopped_put_down_and_closed(
+    paths: Paths, config: Config
+) -> None:
+    engine = LiveEngine(paths, lambda: config)
+    engine.stop()
+    engine.put_down()
+    engine.open_conversation(None)
+    engine.close()
