@@ -142,6 +142,13 @@ def test_a_budget_drops_duplicates_and_what_does_not_fit(memory: Memory) -> None
     assert sum(len(m.text.split()) for m in recalled.memories) <= 12
 
 
+def test_a_greeting_brings_back_nothing(memory: Memory) -> None:
+    turn(memory, "My dog is called Bolo.")
+    recalled = memory.recall("Good evening!", None, NOW, token_budget=300)
+    assert recalled.memories == ()
+    assert [m.reason for m in recalled.near_misses] == ["weak"]
+
+
 def test_another_process_is_seen_at_the_next_recall(tmp_path: Path, memory: Memory) -> None:
     turn(memory, "My dog is called Bolo.")
     assert len(found(memory, "dog")) == 1
@@ -177,3 +184,11 @@ def test_odd_texts_are_recorded_and_recalled(memory: Memory) -> None:
         memory.recall(text, None, NOW)
         memory.search_messages(text)
     assert memory.check_integrity() == []
+
+
+def test_of_several_memories_the_unrelated_ones_are_not_given(memory: Memory) -> None:
+    for text in ("My dog is called Bolo.", "The harbour was full of boats.", "It rained in May."):
+        turn(memory, text)
+    recalled = memory.recall("What is my dog called?", None, NOW, token_budget=300)
+    assert [m.text for m in recalled.memories] == ["My dog is called Bolo."]
+    assert {m.reason for m in recalled.near_misses} <= {"unrelated", "weak"}
