@@ -19,7 +19,7 @@ from assistant.errors import AssistantError
 
 if TYPE_CHECKING:
     from assistant.cli.foreground import Foreground
-    from assistant.conversation.engine import AskOptions
+    from assistant.conversation.engine import AskOptions, Mode
     from assistant.conversation.events import Event
     from assistant.records import Recall, Reply, Turn
 
@@ -95,10 +95,12 @@ def _converse(
     now = datetime.now(UTC)
     identity = identify_model(settings.paths, settings.config)
     printer.model = {"name": identity.name, "sha256": identity.sha256}
-    unrecorded = not (options.record or options.recall)
+    mode: Mode = (
+        "normal" if options.record else "read-only" if options.recall else "temporary"
+    )  # no KV state of what is not recorded is saved either
     engine = open_assistant(settings.paths, settings.config, now=now, on_phase=front.emit)
     with closing(engine.memory), closing(engine):
-        engine.open_conversation(chosen["conversation"], "temporary" if unrecorded else "normal")
+        engine.open_conversation(chosen["conversation"], mode)
         front.on_stop(engine.stop)
         if front.interrupted:
             return

@@ -216,3 +216,15 @@ def test_a_read_only_data_directory_is_said_in_one_line(
     assert ended.code == 1
     assert "Permission denied" in ended.err
     assert ended.err.count("\n") == 1
+
+
+@pytest.mark.parametrize("flag", ["--incognito", "--no-memory"])
+def test_no_state_is_saved_of_what_is_not_recorded(
+    run, fake_model: FakeModel, data_dir: Path, flag: str
+) -> None:
+    run("ask", "We talk about sailing")
+    run("ask", "-c", "1", flag, "a secret about whales")
+    assert "We talk about sailing" in fake_model.prompts[-1]
+    states = [file.read_text() for file in (data_dir / "states").iterdir()]
+    assert states
+    assert not any("whales" in state for state in states)
