@@ -83,7 +83,7 @@ void check_entry(const tensor_entry & entry, uint64_t file_bytes, uint64_t data_
         overflow |= entry.ne[d] < 0 ||
                     __builtin_mul_overflow(n_bytes, (uint64_t) entry.ne[d], &n_bytes);
     }
-    if (overflow || n_bytes != entry.n_bytes) {
+    if (overflow || n_bytes == 0 || n_bytes != entry.n_bytes) {
         throw std::runtime_error("tensor " + entry.name + " is not made of whole rows");
     }
     if (entry.offset < data_offset || entry.offset > file_bytes ||

@@ -34,7 +34,7 @@ DENSE = (
     Shape("qwen2", "F16"),
     Shape("qwen2", "Q8_0", splits=2),
 )
-EXPERTS = tuple(Shape("qwen3moe", q, n_layers=2) for q in ("Q4_K", "Q8_0", "F16"))
+EXPERTS = tuple(Shape("qwen3moe", q, n_layers=2, n_ff=256) for q in ("Q4_K", "Q8_0", "F16"))
 
 
 @pytest.fixture(scope="module")
