@@ -17,7 +17,7 @@ from assistant.tui.widgets.phase import PhaseLine
 from assistant.tui.widgets.prompt import PromptInput
 from assistant.tui.widgets.transcript import Transcript
 from assistant.tui.widgets.turn import TurnView
-from tui_fakes import NOW, FakeEngine, FakeStore, is_idle, make_app, say, wait_for
+from tui_fakes import NOW, FakeEngine, FakeStore, drawn, is_idle, make_app, say, wait_for
 
 
 def shown(view: TurnView, selector: str) -> str:
@@ -178,9 +178,7 @@ async def test_a_model_that_cannot_be_loaded_is_named_with_its_remedy_and_the_ap
     )
     app = make_app(engine)
     async with app.run_test(notifications=True) as pilot:
-        await wait_for(pilot, lambda: bool(app._notifications))
-        told = next(iter(app._notifications))
-        assert told.message == "No [/model] is there. Run `assistant models pull`."
+        await wait_for(pilot, lambda: "No [/model] is there. /models or F4" in drawn(app))
         assert "no model yet" in str(app.screen.query_one(StatusHeader).render())
 
 

@@ -23,6 +23,7 @@ from assistant.conversation.events import (
     Replied,
     TokenText,
 )
+from assistant.errors import ModelError
 from assistant.tui import commands
 from assistant.tui.messages import (
     BackgroundDone,
@@ -223,8 +224,9 @@ class ChatScreen(StoreScreen[None]):
             view, self.writing = self.writing, None
             await view.finish(replace(view.turn, reply=view.reply, partial=bool(view.reply)))
             view.add_notice(str(event.error), error=True)
+        elif isinstance(event.error, ModelError):
+            self.set_hint(f"{event.error.what} /models or F4 chooses one.")
         else:
-            self.set_hint(str(event.error))
             self.tell(str(event.error), error=True)
 
     @on(BackgroundDone)

@@ -154,7 +154,7 @@ class ModelsScreen(Screen[bool]):
 
         question = f"Download {row.id}, {size_text(row.size_bytes)}?"
         licence = f"Licence: {row.licence}. " if row.licence else ""
-        detail = f"{licence}This is the only time that anything is fetched from the network."
+        detail = f"{licence}The small model that finds memories comes with it where it is missing."
         self.app.push_screen(Confirm(question, detail), answered)
 
     def action_pause(self) -> None:

@@ -81,6 +81,8 @@ class TurnView(Vertical, can_focus=True):
 
     def on_mount(self) -> None:
         self.redraw()
+        if self.turn.turn_id and self.turn.reply and self.turn.recall is None:
+            self.action_ask("recall")  # a turn of another day: what it was given is in the store
 
     @property
     def reply(self) -> str:
