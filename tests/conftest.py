@@ -1,9 +1,12 @@
 """Fixtures that many tests share: a clock, a data directory, an engine over fakes, real weights."""
 
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 
 import hypothesis
@@ -62,15 +65,27 @@ def open_engine(tmp_path: Path, now: datetime) -> Iterator[Callable[..., object]
 
 
 def model_file(model_id: str, name: str | None = None) -> Path:
-    """A file of an installed model. Where it is missing the test fails in CI and is skipped else."""
-    folder = MODELS_DIR / model_id
-    files = sorted(folder.glob(name or "*.gguf"))
+    """A file of an installed model, downloaded first if need be.
+
+    Where it cannot be had the test fails in CI and is skipped else.
+    """
+    pattern = name or "*.gguf"
+    if not (files := sorted((MODELS_DIR / model_id).glob(pattern))):
+        _pull(model_id)
+        files = sorted((MODELS_DIR / model_id).glob(pattern))
     if files:
         return files[0]
     reason = f"{model_id} is not installed in {MODELS_DIR}"
     if os.environ.get("CI"):
         pytest.fail(reason)
     pytest.skip(reason)
+
+
+@cache
+def _pull(model_id: str) -> None:
+    """Ask for it once in a run, as a person would; what it says is in the test's output."""
+    command = [sys.executable, "-m", "assistant", "--yes", "models", "pull", model_id]
+    subprocess.run([*command, "--data-dir", MODELS_DIR.parent], check=False)
 
 
 @pytest.fixture

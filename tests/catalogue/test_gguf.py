@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from assistant.catalogue.gguf import LongArray, read_metadata, split_parts
 from assistant.catalogue.gguf_types import FILE_TYPES, TENSOR_TYPES
 from assistant.errors import ModelMissing, ModelUnreadable
-from assistant.paths import find_paths
 from catalogue_fakes import gguf_bytes, gguf_text
+from conftest import model_file
 
 
 def test_a_file_says_what_it_is(small_gguf: Path) -> None:
@@ -160,10 +160,7 @@ def _must_not_crash(tmp_path: Path, content: bytes) -> None:
 
 @pytest.mark.model
 def test_a_published_model_is_read_as_the_reference_reads_it() -> None:
-    folder = find_paths().models_dir / "smollm2-135m-instruct-q4_1"
-    path = folder / "SmolLM2-135M-Instruct.Q4_1.gguf"
-    if not path.exists() and os.environ.get("CI") != "true":
-        pytest.skip("SmolLM2-135M is not installed")
+    path = model_file("smollm2-135m-instruct-q4_1")
     facts, reference = read_metadata(path), gguf.GGUFReader(path)
     assert [(t.name, t.offset, t.n_bytes) for t in facts.tensors] == [
         (t.name, t.data_offset, t.n_bytes) for t in reference.tensors

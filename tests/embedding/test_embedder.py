@@ -1,6 +1,5 @@
 """The real embedder: published similarities, odd texts, one text equal to a thousand."""
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +7,7 @@ import pytest
 
 from assistant.embedding.embedder import N_MAX, Embedder
 from assistant.errors import ModelMissing, ModelUnreadable
+from conftest import model_file
 
 pytestmark = pytest.mark.model
 ODD = [
@@ -28,12 +28,8 @@ ODD = [
 
 @pytest.fixture(scope="module")
 def embedder() -> Embedder:
-    folder = Path(os.environ.get("ASSISTANT_DATA_DIR", "")) / "models" / "all-minilm-l6-v2-int8"
-    if not (folder / "model.onnx").exists():
-        if os.environ.get("CI") == "true":
-            pytest.fail("no embedder in ASSISTANT_DATA_DIR")
-        pytest.skip("no embedder in ASSISTANT_DATA_DIR")
-    return Embedder.load(folder / "model.onnx", folder / "tokenizer.json")
+    model = model_file("all-minilm-l6-v2-int8", "model.onnx")
+    return Embedder.load(model, model.with_name("tokenizer.json"))
 
 
 def test_near_meanings_have_high_similarity(embedder: Embedder) -> None:
