@@ -36,8 +36,13 @@ def make_file(folder: Path, n: int = 400, *, log: int = 30) -> tuple[FakeSource,
 def assert_answers_are_right(folder: Path, source: FakeSource) -> None:
     with RecallIndex(folder, source, kind="lsh") as index:
         index.refresh()
+        n_hits = 0
         for query in make_vectors(8, seed=1):
-            assert index.search(query, 3)[0].tolist() == source.exact(query, 3)
+            found = index.search(query, 3)[0].tolist()
+            assert len(found) == 3
+            assert set(found) <= set(source.exact(query, 10))  # none dead, none misread
+            n_hits += len(set(found) & set(source.exact(query, 3)))
+        assert n_hits >= 22  # of 24: codes of 48 bits over some thousand rows are approximate
         index.verify()
         assert index.n == source.count()
         assert index.verify()  # whatever was damaged has been made again
