@@ -40,6 +40,7 @@ class FakeModelInfo:
     n_layers: int = 0
     n_parameters: int = 0
     window: str = "off"
+    slow_warning: str = ""
 
 
 def echo(prompt: str) -> str:
@@ -56,6 +57,7 @@ class FakeModel:
     """
 
     n_ctx: int = 512
+    facts: FakeModelInfo = field(default_factory=FakeModelInfo)
     reply: Callable[[str], str] = echo
     fail_after: int | None = None  # tokens; then `error` is raised
     error: Exception = field(default_factory=lambda: RuntimeError("fake"))
@@ -73,7 +75,7 @@ class FakeModel:
 
     @property
     def info(self) -> FakeModelInfo:
-        return replace(FakeModelInfo(), n_ctx=self.n_ctx)
+        return replace(self.facts, n_ctx=self.n_ctx)
 
     def tokenize(self, text: str) -> list[int]:
         ids = []

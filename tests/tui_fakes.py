@@ -13,6 +13,7 @@ from textual.pilot import Pilot
 from assistant.conversation.events import (
     Event,
     Phase,
+    Progress,
     RecallDone,
     Recorded,
     Replied,
@@ -201,7 +202,7 @@ class FakeEngine:
     _stop: threading.Event = field(default_factory=threading.Event)
     _conversation_id: int | None = None
 
-    def load(self, on_phase: Callable[[Phase], None]) -> ModelFacts:
+    def load(self, on_phase: Callable[[Progress], None]) -> ModelFacts:
         on_phase(Phase("loading model", 0.4))
         if self.load_gate is not None:
             self.load_gate.wait(10)

@@ -43,6 +43,18 @@ def recommend(
     return max(suited, key=lambda entry: entry.rank, default=None)
 
 
+def smaller(entries: Iterable[Entry], file_bytes: int, free_bytes: int) -> Entry | None:
+    """The chat model to name where one of `file_bytes` is too slow: of those that are smaller and
+    fit into `free_bytes`, the highest-ranked, then the largest. None where there is none.
+    """
+    fitting = [
+        entry
+        for entry in entries
+        if entry.kind == "chat" and entry.bytes < file_bytes and entry.ram_bytes <= free_bytes
+    ]
+    return max(fitting, key=lambda entry: (entry.rank, entry.bytes), default=None)
+
+
 def fits(entry: Entry, ram_bytes: int | None = None) -> bool:
     """Whether all weights fit beside everything else; if not, the weight window streams them."""
     total = machine_ram_bytes() if ram_bytes is None else ram_bytes

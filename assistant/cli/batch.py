@@ -94,6 +94,7 @@ def _open(
                 parallel=chosen["parallel"],
                 mode="normal" if chosen["learn"] else "read-only",
                 recall=not chosen["no_memory"],
+                on_notice=lambda notice: note(notice.text, settings),
             )
         )
     return Run(

@@ -13,7 +13,7 @@ from click.shell_completion import CompletionItem
 
 from assistant.cli.input import confirm
 from assistant.cli.output import clean, note, one_line, print_json, print_text
-from assistant.cli.plan import plan
+from assistant.cli.plan import describe_weights, plan
 from assistant.errors import AssistantError
 
 if TYPE_CHECKING:
@@ -95,6 +95,7 @@ def show(settings: "Settings", model: str, verify: bool) -> None:
     ]
     if entry.kind == "chat" and facts["installed"]:
         facts["gguf"] = _gguf(catalogue.path_of(entry))
+        facts["weights"] = describe_weights(settings, catalogue.path_of(entry))
     if settings.json:
         print_json({"v": 1, "model": facts})
         return

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assistant.cli.output import note, print_json, print_text
+from assistant.errors import AssistantError
 
 if TYPE_CHECKING:
     from assistant.cli.settings import Settings
@@ -25,6 +26,8 @@ def plan(settings: "Settings", model: str, budget: str | None) -> None:
 
     Without --budget: what is free now, less KV cache and a margin. Measures disk and processor.
     """
+    from assistant.conversation.assemble import slow_advice
+    from assistant.runtime.available import available_bytes
     from assistant.runtime.weight_window import plan_file
 
     path = _find(settings, model)
@@ -34,8 +37,10 @@ def plan(settings: "Settings", model: str, budget: str | None) -> None:
         return
     for row in _table(made):
         print_text(row)
-    if advice := made.slow_warning:
-        note(f"{advice} {_smaller(settings, path)}".rstrip(), settings)
+    if advice := slow_advice(
+        settings.paths, made.slow_warning, path.stat().st_size, available_bytes()
+    ):
+        note(advice, settings)
 
 
 def _find(settings: "Settings", model: str) -> Path:
@@ -48,18 +53,25 @@ def _find(settings: "Settings", model: str) -> Path:
     return catalogue.path_of(catalogue.find(model))
 
 
-def _smaller(settings: "Settings", path: Path) -> str:
-    """Names the largest chat model of the catalogue that is smaller than half of this one."""
-    from assistant.conversation.assemble import open_catalogue
+def describe_weights(settings: "Settings", path: Path) -> dict[str, Any]:
+    """How a conversation begun now would hold the weights of `path`: bytes, tokens per second."""
+    from assistant.runtime.loading import LoadOptions, find_window
+    from assistant.runtime.weight_window import WeightWindow
 
-    limit = path.stat().st_size // 2
-    fitting = [
-        entry
-        for entry in open_catalogue(settings.paths).entries
-        if entry.kind == "chat" and entry.bytes < limit
-    ]
-    best = max(fitting, key=lambda entry: entry.bytes, default=None)
-    return f"A smaller one: {best.id}." if best else ""
+    config = settings.config
+    options = LoadOptions(
+        n_ctx=config.integer("runtime.n_ctx"), kv_cache_type=config.text("runtime.kv_cache_type")
+    )
+    try:
+        window = find_window(path, config.text("runtime.weight_window"), options)
+    except AssistantError as error:  # what else is known of the model is told all the same
+        return {"mode": "none", "reason": error.what}
+    if not isinstance(window, WeightWindow):
+        return {"mode": "mapped", "resident_share": 1.0, "bytes_per_token": 0}
+    window.close()
+    told = describe(window.plan)
+    names = ("resident_share", "bytes_per_token", "ram_bytes", "tokens_per_second")
+    return {"mode": "window", **{name: told[name] for name in names}}
 
 
 def describe(plan: "Plan") -> dict[str, Any]:

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any, cast
 
 from assistant.catalogue.catalogue import Catalogue
 from assistant.catalogue.entries import Entry
+from assistant.catalogue.recommend import machine_ram_bytes, smaller
 from assistant.config import Config
 from assistant.conversation.engine import Behaviour, Engine, Mode
-from assistant.conversation.events import Phase
+from assistant.conversation.events import Notice, Progress
 from assistant.conversation.states import KeptStates
 from assistant.conversation.worker import PostThinkWorker
 from assistant.conversation.writers import choose_writer
@@ -104,6 +105,39 @@ def load_model(
     )
 
 
+def _load_advised(
+    paths: Paths,
+    config: Config,
+    path: Path,
+    on_notice: Callable[[Notice], None],
+    on_progress: Callable[[float], None] | None = None,
+    *,
+    n_sequences: int = 4,
+) -> "Model":
+    """`load_model`, and a notice where the model's weight window makes it slow."""
+    from assistant.runtime.available import available_bytes
+
+    free = available_bytes()  # before this model takes it
+    model = load_model(path, config, on_progress, n_sequences=n_sequences)
+    info = model.info
+    if advice := slow_advice(paths, info.slow_warning, info.file_bytes, free):
+        on_notice(Notice(advice))
+    return model
+
+
+def slow_advice(paths: Paths, slow_warning: str, file_bytes: int, free_bytes: int | None) -> str:
+    """`slow_warning`, and the best smaller chat model that fits `free_bytes` (None: not known).
+
+    Empty where there is no warning.
+    """
+    if not slow_warning:
+        return ""
+    free = machine_ram_bytes() if free_bytes is None else free_bytes
+    best = smaller(open_catalogue(paths).entries, file_bytes, free)
+    hint = f" A smaller one that fits: {best.id}." if best else ""
+    return slow_warning + hint
+
+
 def open_worker(engine: Engine, config: Config) -> PostThinkWorker | None:
     """Who derives thoughts from the engine's finished turns; None where the settings want none.
 
@@ -134,7 +168,14 @@ class BatchParts:
 
 @contextmanager
 def open_batch(
-    paths: Paths, config: Config, *, now: datetime, parallel: int, mode: Mode, recall: bool
+    paths: Paths,
+    config: Config,
+    *,
+    now: datetime,
+    parallel: int,
+    mode: Mode,
+    recall: bool,
+    on_notice: Callable[[Notice], None] = lambda notice: None,
 ) -> Iterator[BatchParts]:
     """The parts of a batch of `parallel` rows at once. Raises as `open_assistant`, and OutOfMemory."""
     from assistant.runtime.batching import Batcher
@@ -149,7 +190,7 @@ def open_batch(
         embedder = open_embedder(paths, config)
         if embedder is not None:
             memory.use_embedder(embedder.id, embedder.dimension)
-        with load_model(identity.path, config, n_sequences=parallel) as model:
+        with _load_advised(paths, config, identity.path, on_notice, n_sequences=parallel) as model:
 
             def new_engine() -> Engine:
                 engine = Engine(memory, embedder, lambda on_progress: model, behaves)
@@ -181,7 +222,7 @@ def open_assistant(
     config: Config,
     *,
     now: datetime,
-    on_phase: Callable[[Phase], None] = lambda phase: None,
+    on_phase: Callable[[Progress], None] = lambda progress: None,
     read_only: bool = False,
 ) -> Engine:
     """An engine over the person's store and chosen model, which is loaded with the first turn.
@@ -196,10 +237,14 @@ def open_assistant(
     embedder = open_embedder(paths, config)
     if embedder is not None:
         memory.use_embedder(embedder.id, embedder.dimension)
+
+    def load(on_progress: Callable[[float], None]) -> "Model":
+        return _load_advised(paths, config, identity.path, on_phase, on_progress)
+
     return Engine(
         memory,
         embedder,
-        lambda on_progress: load_model(identity.path, config, on_progress),
+        load,
         behaviour(config, identity.name),
         states=None if read_only else KeptStates(paths.states_dir, identity.sha256[:16]),
         on_phase=on_phase,

@@ -12,7 +12,15 @@ from threading import Event as Flag
 from threading import Timer
 from typing import Final, Literal
 
-from assistant.conversation.events import Event, Notice, Phase, RecallDone, Recorded, Replied
+from assistant.conversation.events import (
+    Event,
+    Notice,
+    Phase,
+    Progress,
+    RecallDone,
+    Recorded,
+    Replied,
+)
 from assistant.conversation.generate import Draft, generate
 from assistant.conversation.history import SEQUENCE, History
 from assistant.conversation.ports import LanguageModel, TextEmbedder
@@ -103,7 +111,7 @@ class Engine:
         behaviour: Behaviour,
         *,
         states: KeptStates | None = None,
-        on_phase: Callable[[Phase], None] = lambda phase: None,
+        on_phase: Callable[[Progress], None] = lambda progress: None,
     ) -> None:
         """`on_phase` hears of progress inside one long call, where no event can be yielded."""
         self.memory = memory

@@ -58,3 +58,4 @@ class Replied:
 
 
 Event = Recorded | Phase | RecallDone | TokenText | Notice | Replied
+Progress = Phase | Notice  # what can come inside one long call, where no event can be yielded

@@ -14,6 +14,10 @@ class WeightHook(Protocol):
     def mode(self) -> str:
         """The window in a few words for people ("55 % resident, 503 MB/token")."""
 
+    @property
+    def slow_warning(self) -> str:
+        """What to tell the person where replies will be slow; empty where they will not."""
+
     def apply(self, model_params: Any, context_params: Any) -> None:
         """Set what the window needs in `llama_model_params` and `llama_context_params`, in place.
 

@@ -29,7 +29,10 @@ Finish = Literal["stop", "length", "stopped"]
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """Facts about a loaded model. `window`: how the weights are held, in words."""
+    """Facts about a loaded model. `window`: how the weights are held, in words.
+
+    `slow_warning`: what to tell the person of it; empty where the speed is bearable.
+    """
 
     name: str
     path: Path
@@ -43,6 +46,7 @@ class ModelInfo:
     n_parameters: int
     kv_bytes_per_token: int
     window: str
+    slow_warning: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -445,4 +449,5 @@ def _describe(
         n_parameters=int(lib.llama_model_n_params(model)),
         kv_bytes_per_token=loading.kv_bytes_per_token(model, options.kv_cache_type),
         window=window.mode if window else "mapped",
+        slow_warning=window.slow_warning if window else "",
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from assistant.conversation.events import Event, Phase
+from assistant.conversation.events import Event, Phase, Progress
 from assistant.tui.session import ChatMode, ModelFacts
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ class LiveEngine:
         self._worker: PostThinkWorker | None = None
         self._idling = False
 
-    def load(self, on_phase: Callable[[Phase], None]) -> ModelFacts:
+    def load(self, on_phase: Callable[[Progress], None]) -> ModelFacts:
         """Load the chosen model; another one than before replaces it."""
         from assistant.conversation.assemble import open_assistant
 

@@ -12,7 +12,15 @@ from pathlib import Path
 from typing import Final
 
 from assistant.config import load_config
-from assistant.conversation.events import Event, Phase, RecallDone, Recorded, Replied, TokenText
+from assistant.conversation.events import (
+    Event,
+    Phase,
+    Progress,
+    RecallDone,
+    Recorded,
+    Replied,
+    TokenText,
+)
 from assistant.paths import Paths
 from assistant.records import Recall, Reply, Turn, Usage
 from assistant.tui.app import AssistantApp
@@ -66,7 +74,7 @@ class SteadyEngine:
         self._seconds = 1 / rate
         self._stop = threading.Event()
 
-    def load(self, on_phase: Callable[[Phase], None]) -> ModelFacts:
+    def load(self, on_phase: Callable[[Progress], None]) -> ModelFacts:
         return ModelFacts("steady", 4096)
 
     def ask(self, text: str, now: datetime, *, replaces: int | None = None) -> Iterator[Event]:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal, Protocol
 
-from assistant.conversation.events import Event, Phase
+from assistant.conversation.events import Event, Progress
 from assistant.records import Conversation, Kind, Message, Recall, Role, State, Usage
 
 Keep = Literal["newer", "older", "both"]
@@ -160,7 +160,7 @@ class Download:
 class Engine(Protocol):
     """The language model's side. Called on one thread, but for `stop`."""
 
-    def load(self, on_phase: Callable[[Phase], None]) -> ModelFacts:
+    def load(self, on_phase: Callable[[Progress], None]) -> ModelFacts:
         """Load the model and keep reporting phases. Raises ModelError, OutOfMemory."""
 
     def ask(self, text: str, now: datetime, *, replaces: int | None = None) -> Iterator[Event]:

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -117,6 +118,17 @@ def test_incognito_reads_and_does_not_write(run, fake_model: FakeModel) -> None:
     told = run("ask", "--incognito", "--json", "What is the shed code?").json()
     assert told["memories"]
     assert len(run("chats", "list", "--json").json()["chats"]) == 1
+
+
+def test_a_model_that_its_window_makes_slow_is_told_with_a_smaller_one(
+    run, fake_model: FakeModel
+) -> None:
+    fake_model.facts = replace(
+        fake_model.facts, slow_warning="About 0.5 tokens per second.", file_bytes=1_000_000_000
+    )
+    ended = run("ask", "Hello")
+    assert ended.out == "You said: Hello\n"
+    assert "About 0.5 tokens per second. A smaller one that fits: " in ended.err
 
 
 def test_sources_are_listed_on_request(run, fake_model: FakeModel) -> None:

@@ -19,6 +19,7 @@ class FakeWindow:
     """Says what it was told, in order; `fail_in` evaluations from now a read fails."""
 
     mode = "window: fake"
+    slow_warning = "fake: slow"
 
     def __init__(self) -> None:
         self.calls: list[str] = []
@@ -50,6 +51,7 @@ def test_a_window_is_told_everything_in_order_and_its_errors_end_the_turn_alone(
     ) as model:
         assert window.calls == ["apply", "attach"]
         assert model.info.window == "window: fake"
+        assert model.info.slow_warning == "fake: slow"
         tokens = model.render([ChatMessage("user", "Tell me a story.")])
         expected = [token.id for token in model.stream(tokens, GREEDY)]
         model.drop_sequence(0)

@@ -179,6 +179,8 @@ class ChatScreen(StoreScreen[None]):
             self.set_phase(event)
         view = self.writing
         if view is None:
+            if isinstance(event, Notice):  # of the model, while it is loaded
+                self.tell(event.text)
             return
         match event:
             case Notice():
