@@ -16,6 +16,7 @@ BENCHMARKS: Final = MappingProxyType(
     {
         "answer": "assistant.bench.answer",
         "batch": "assistant.bench.batch",
+        "cuda": "assistant.bench.cuda",
         "decode": "assistant.bench.decode",
         "forgetting": "assistant.bench.forgetting",
         "index": "assistant.bench.index",

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
+from numpy.lib.format import open_memmap
 
 from assistant.bench.index_corpus import collect_sentences
 from assistant.errors import NotFound
@@ -37,24 +38,47 @@ class IndexData:
 def prepare(
     folder: Path, embedder: Any, on_progress: Callable[[int, int], None], n: int = N_REAL
 ) -> Path:
-    """Embed the sentences, unless that was done; where the vectors are."""
+    """Embed the sentences, unless that was done; where the vectors are.
+
+    What an interrupted run embedded is kept, and the next one goes on behind it.
+    """
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     sentences = collect_sentences(n + N_QUERIES)
     digest = hashlib.sha256("\n".join(sentences).encode()).hexdigest()
     file, about = vectors_file(folder), {"embedder": embedder.id, "sentences": digest}
-    note = file.with_suffix(".json")
-    if file.exists() and note.exists() and json.loads(note.read_text("utf-8")) == about:
+    if file.exists() and _note(file) == about:
         return file
-    vectors = np.empty((len(sentences), embedder.dimension), np.float32)
-    for first in range(0, len(sentences), EMBED_AT_ONCE):
+    unfinished = file.with_suffix(".unfinished.npy")
+    shape = (len(sentences), embedder.dimension)
+    if not (unfinished.exists() and _note(unfinished) == about):
+        open_memmap(unfinished, "w+", np.float32, shape)
+        _note_file(unfinished).write_text(json.dumps(about), "utf-8")
+    vectors = open_memmap(unfinished, "r+")
+    for first in range(_count_done(vectors), len(sentences), EMBED_AT_ONCE):
         part = sentences[first : first + EMBED_AT_ONCE]
         vectors[first : first + len(part)] = embedder.embed(part)
         on_progress(first + len(part), len(sentences))
-    unfinished = file.with_suffix(".unfinished.npy")
-    np.save(unfinished, vectors)
+    vectors.flush()
     unfinished.replace(file)
-    note.write_text(json.dumps(about), "utf-8")
+    _note_file(unfinished).replace(_note_file(file))
     return file
+
+
+def _count_done(vectors: FloatArray) -> int:
+    """Rows up to the first that is still zero, in whole steps: the last one may be half written."""
+    empty = np.flatnonzero(~vectors[::EMBED_AT_ONCE].any(axis=1))
+    steps = int(empty[0]) if empty.size else -(-len(vectors) // EMBED_AT_ONCE)
+    return max(steps - 1, 0) * EMBED_AT_ONCE
+
+
+def _note_file(file: Path) -> Path:
+    return file.with_suffix(".json")
+
+
+def _note(file: Path) -> Any:
+    """What the vectors in `file` were made from; None where that is unknown."""
+    note = _note_file(file)
+    return json.loads(note.read_text("utf-8")) if note.exists() else None
 
 
 def vectors_file(folder: Path) -> Path:

@@ -93,7 +93,7 @@ def _faiss_hnsw(vectors: FloatArray) -> Iterator[Contender]:
 
 
 def _faiss_pq(vectors: FloatArray) -> Iterator[Contender]:
-    yield from _faiss_refined(vectors, "PQ96x4fs,Refine(SQ8)")
+    yield from _faiss_refined(vectors, f"PQ{vectors.shape[1] // 4}x4fs,Refine(SQ8)")
 
 
 def _faiss_rabitq(vectors: FloatArray) -> Iterator[Contender]:

@@ -6,6 +6,7 @@ A vector is stored as int8 codes and one scale. Knows arrays only.
 import numpy as np
 import numpy.typing as npt
 
+from assistant.native import cuda
 from assistant.native.library import address, library
 from assistant.records import FloatArray
 
@@ -58,7 +59,10 @@ def scan_int8_batch(
     *,
     n_threads: int = 1,
 ) -> tuple[RowArray, FloatArray]:
-    """`scan_int8` for queries (m, d): rows and similarities (m, k), padded with -1 and -inf."""
+    """`scan_int8` for queries (m, d): rows and similarities (m, k), padded with -1 and -inf.
+
+    On a GPU where there is one and the work is worth the way there; the results are the same.
+    """
     codes = np.ascontiguousarray(codes, np.int8)
     scales = np.ascontiguousarray(scales, np.float32)
     queries = np.ascontiguousarray(queries, np.float32)
@@ -68,6 +72,10 @@ def scan_int8_batch(
         raise ValueError(f"codes {codes.shape}, scales {scales.shape}, queries {queries.shape}")
     if not np.isfinite(queries).all():
         raise ValueError("a query holds NaN or infinity")
+    if cuda.gains(n_rows, dimension, len(queries), k, n_threads):
+        found = cuda.scan_once(codes, scales, queries, k, bits)
+        if found is not None:
+            return found
     loaded = library()
     if loaded is None:
         return reference_scan_int8(codes, scales, queries, k, bits)

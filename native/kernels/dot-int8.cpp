@@ -5,9 +5,6 @@
 // AVX2 lacks vpdpbusd, and vpmaddubsw saturates; it widens to 16 bits instead, which is exact.
 #include "dot-int8.h"
 
-#include <algorithm>
-#include <cmath>
-
 #include "simd-level.h"
 
 #ifdef ASSISTANT_X86
@@ -19,12 +16,6 @@
 
 namespace assistant {
 namespace {
-
-// high is a signed byte and low is within +-64, so |q| <= 127 * 128 + 63; and the sum of dim products
-// with |code| <= 128 stays inside 31 bits.
-int32_t query_int8_limit(int32_t dim) {
-    return std::min<int32_t>(16256, 16777215 / std::max(dim, 1));
-}
 
 int32_t dot_scalar(const int8_t * code, const query_int8 & query) {
     int32_t sum = 0;
@@ -105,30 +96,6 @@ int32_t dot_neon(const int8_t * code, const query_int8 & query) {
 #endif
 
 }  // namespace
-
-void query_int8::set(const float * query, int32_t n) {
-    dim = n;
-    wide.resize(n);
-    high.resize(n);
-    low.resize(n);
-    float largest = 0.0f;
-    for (int32_t j = 0; j < n; j++) {
-        largest = std::max(largest, std::fabs(query[j]));
-    }
-    const float limit = static_cast<float>(query_int8_limit(n));
-    scale = largest / limit;
-    const float inverse = largest > 0.0f ? limit / largest : 0.0f;
-    high_sum = low_sum = 0;
-    for (int32_t j = 0; j < n; j++) {
-        const int32_t q = static_cast<int32_t>(std::nearbyint(query[j] * inverse));
-        const int32_t h = (q + 64) >> 7;  // floor, so low is in [-64, 63]
-        wide[j] = static_cast<int16_t>(q);
-        high[j] = static_cast<int8_t>(h);
-        low[j] = static_cast<int8_t>(q - 128 * h);
-        high_sum += h;
-        low_sum += q - 128 * h;
-    }
-}
 
 dot_function dot_int8_choose() {
     switch (simd_level_current()) {
