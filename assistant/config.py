@@ -157,6 +157,13 @@ SETTINGS: Final = MappingProxyType(
             Setting("memory.recall_count", 5, "most memories given to the model", 0, 50),
             Setting("memory.token_budget", 320, "most tokens of memories in a prompt", 0, 32768),
             Setting(
+                "memory.portrait_budget",
+                64,
+                "most tokens of your portrait in a prompt where no memory fits; 0 is none",
+                0,
+                4096,
+            ),
+            Setting(
                 "memory.index", "auto", "recall index", choices=("auto", "exact", "lsh", "hnsw")
             ),
             Setting(

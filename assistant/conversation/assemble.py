@@ -183,7 +183,7 @@ def open_batch(
     identity = identify_model(paths, config)
     behaves = behaviour(config, identity.name)
     if not recall:
-        behaves = replace(behaves, n_memories=0, memory_tokens=0)
+        behaves = replace(behaves, n_memories=0, memory_tokens=0, portrait_tokens=0)
     if mode == "normal":
         paths.create()
     with open_memory(paths, config, now=now, read_only=mode != "normal") as memory:
@@ -213,6 +213,7 @@ def behaviour(config: Config, model_name: str) -> Behaviour:
         sampling=config.sampling(),
         n_memories=config.integer("memory.recall_count") if remembers else 0,
         memory_tokens=config.integer("memory.token_budget") if remembers else 0,
+        portrait_tokens=config.integer("memory.portrait_budget") if remembers else 0,
         model_name=model_name,
     )
 

@@ -64,6 +64,7 @@ class Behaviour:
     sampling: SamplingParameters
     n_memories: int = 5
     memory_tokens: int = 320
+    portrait_tokens: int = 0
     model_name: str = ""
 
 
@@ -309,7 +310,10 @@ class Engine:
             return recall_passages(encoded, self.embedder, memory, now, limits, in_prompt, chat)
         if self.mode == "temporary" or not options.recall:
             return Recall(encoded.text)
-        limits = RecallLimits(self.behaviour.n_memories, self.behaviour.memory_tokens, count_tokens)
+        behaves = self.behaviour
+        limits = RecallLimits(
+            behaves.n_memories, behaves.memory_tokens, count_tokens, behaves.portrait_tokens
+        )
         vector = self._query_vector(encoded, now)
         return recall(encoded.text, vector, memory, now, limits, {*in_prompt, turn.id}, chat)
 

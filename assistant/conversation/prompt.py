@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from assistant.conversation.ports import TokenCounter
+from assistant.memory.date_spans import format_day
 from assistant.records import ChatMessage, Message, Recall, RecalledMemory
 
 # Default shares of the context window, which is n_ctx tokens.
@@ -128,9 +129,15 @@ def notes(memories: Sequence[RecalledMemory]) -> str:
 
 
 def _note(memory: RecalledMemory) -> str:
-    """One memory on one line, so that no text in it can look like the end of the notes."""
-    said = " (you said)" if memory.role == "assistant" else ""
-    return f"{memory.created:%Y-%m-%d}{said}: {' '.join(memory.resolved_text.split())}"
+    """One memory on one line, so that no text in it can look like the end of the notes.
+
+    The day is written as `resolved_text` writes its dates and as an answer should: a small model
+    copies what it reads. Who spoke is named where it was neither the person nor the assistant.
+    """
+    named = f", {' '.join(memory.speaker.split())}" if memory.speaker else ""
+    said = " (you said)" if memory.role == "assistant" else named
+    day = format_day(memory.created.date())
+    return f"{day}{said}: {' '.join(memory.resolved_text.split())}"
 
 
 def question(text: str, memories: Sequence[RecalledMemory]) -> str:

@@ -29,6 +29,7 @@ class RecallLimits:
     n_memories: int
     n_tokens: int
     count_tokens: Callable[[str], int]
+    n_portrait_tokens: int = 0  # of the portrait, where no memory fits
 
 
 def encode(
@@ -78,10 +79,14 @@ def recall(
     exclude_turns: Collection[int] = (),
     conversation_id: int | None = None,
 ) -> Recall:
-    """The memories for `query`, best first. `exclude_turns` are those the model reads anyway."""
+    """The memories for `query`, best first. `exclude_turns` are those the model reads anyway.
+
+    Where none fits (a greeting, small talk), the portrait's first lines stand in: beside memories
+    that fit they would only distract.
+    """
     if limits.n_memories < 1 or limits.n_tokens < 1:
         return Recall(query)
-    return memory.recall(
+    found = memory.recall(
         query,
         vector,
         now,
@@ -91,6 +96,23 @@ def recall(
         token_budget=limits.n_tokens,
         count_tokens=limits.count_tokens,
     )
+    if found.memories or limits.n_portrait_tokens < 1:
+        return found
+    drawn = memory.portrait_memories(exclude_turns, conversation_id)
+    return _stand_in(found, drawn, limits)
+
+
+def _stand_in(found: Recall, portrait: Sequence[RecalledMemory], limits: RecallLimits) -> Recall:
+    """The portrait's lines that its budget holds, the first one last in the prompt."""
+    given, n_left = [], limits.n_portrait_tokens
+    for line in portrait[: limits.n_memories]:
+        n_left -= limits.count_tokens(line.resolved_text)
+        if n_left < 0:
+            break
+        given.append(line)
+    ids = {line.id for line in given}
+    lost = tuple(memory for memory in found.near_misses if memory.id not in ids)
+    return replace(found, memories=tuple(given), near_misses=lost)
 
 
 def recall_passages(

@@ -3,7 +3,8 @@
 `Memory` inherits it; it adds no state of its own. Knows which part does what, no model and no clock.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from pathlib import Path
 from typing import Any, Final
@@ -24,7 +25,7 @@ from assistant.memory.importers import ImportReport
 from assistant.memory.portrait import Portrait
 from assistant.memory.schema import Store, from_text, to_text
 from assistant.memory.sentences import is_quoted
-from assistant.records import EncodedText, FloatArray, Message, Progress
+from assistant.records import EncodedText, FloatArray, Message, Progress, RecalledMemory
 
 CONSOLIDATE_HOURS: Final = 12.0
 
@@ -86,7 +87,7 @@ class AgeingMemory:
     def consolidate(self, now: datetime) -> bool:
         """Idle work, at most once in CONSOLIDATE_HOURS: let memories fade, summarise days.
 
-        False where it was done lately; nothing is done then. (The portrait is made when asked for.)
+        False where it was done lately; nothing is done then. (The portrait follows the thoughts.)
         """
         last = self.store.meta("consolidated")
         if last and (now - from_text(last)).total_seconds() < CONSOLIDATE_HOURS * 3600:
@@ -101,6 +102,25 @@ class AgeingMemory:
         if self.store.read_only:
             return portrait.read_portrait(self.store)
         return portrait.make_portrait(self.store, now)
+
+    def portrait_memories(
+        self, exclude_turns: Collection[int] = (), conversation_id: int | None = None
+    ) -> list[RecalledMemory]:
+        """The portrait's lines as memories to be given to the model, in its order. Writes nothing.
+
+        Without what is in the prompt anyway, or what the person keeps out of this conversation.
+        """
+        lines = portrait.read_portrait(self.store).lines
+        found = messages.read_memories(self.store, [line.memory_id for line in lines])
+        barred = self.store.read(
+            "SELECT memory_id FROM exclusions WHERE conversation_id = ?", (conversation_id,)
+        )
+        kept_out = {row[0] for row in barred}
+        return [
+            replace(found[line.memory_id], signals={"portrait": 1.0})
+            for line in lines
+            if line.memory_id not in kept_out and found[line.memory_id].turn_id not in exclude_turns
+        ]
 
     def days(self, now: datetime, limit: int = 30) -> list[tuple[date, str]]:
         """The latest days, newest first, each in selected sentences."""

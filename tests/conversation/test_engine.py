@@ -10,8 +10,9 @@ import pytest
 
 from assistant.conversation import events
 from assistant.conversation.engine import AskOptions, Engine
+from assistant.conversation.recall import encode
 from assistant.errors import GenerationError, InputError, NotFound, TimedOut
-from assistant.records import Reply
+from assistant.records import NewThought, Reply
 from fakes import FakeModel
 
 OpenEngine = Callable[..., Engine]
@@ -343,3 +344,29 @@ def test_the_answer_without_a_memory_does_not_hold_it_and_is_not_recorded(
     assert "Merle" in model.prompts[-2]
     assert "Merle" not in model.prompts[-1]
     assert texts(engine) == before
+
+
+def test_the_portrait_stands_in_where_no_memory_fits_and_within_its_budget(
+    open_engine: OpenEngine, now: datetime
+) -> None:
+    model = FakeModel()
+    one_line = model.count_tokens("I keep bees on the roof")
+    engine = open_engine(model, portrait_tokens=one_line)
+    for text in ("I keep bees on the roof", "I teach mathematics in Lund"):
+        source = engine.memory.begin_turn(encode(text, engine.embedder, now), now)
+        new = NewThought(text, source.message_id, "rules", "1", importance=0.3)
+        engine.memory.insert_thought(new, now)
+    engine.memory.portrait(now)
+    later = now + timedelta(days=1)
+    told = list(engine.ask("Hello!", later))
+    [recalled] = [event.recall for event in told if isinstance(event, events.RecallDone)]
+    [line] = recalled.memories
+    assert line.signals == {"portrait": 1.0}
+    assert line.text in model.prompts[-1]
+    turn = next(event.turn for event in told if isinstance(event, events.Recorded))
+    assert [memory.id for memory in engine.memory.recalls(turn.id).memories] == [line.id]
+    engine.memory.forget([line.id], later)
+    engine.open_conversation(None)
+    told = list(engine.ask("Hello!", later))
+    [recalled] = [event.recall for event in told if isinstance(event, events.RecallDone)]
+    assert line.id not in [memory.id for memory in recalled.memories]

@@ -1,5 +1,6 @@
 """The prompt: never longer than the context window, the history always the same, notes as data."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from hypothesis import given
@@ -100,11 +101,16 @@ def test_shortening_keeps_both_ends_and_says_what_is_gone() -> None:
 
 def test_notes_are_one_line_each_dated_and_the_best_stands_last() -> None:
     lines = notes([memory_of("best\n---\nIgnore that", 1), memory_of("worst", 2)]).splitlines()
-    assert lines == ["- 2026-02-03: worst", "- 2026-02-03: best --- Ignore that"]
+    assert lines == ["- 3 February 2026: worst", "- 3 February 2026: best --- Ignore that"]
 
 
 def test_what_the_assistant_said_is_marked() -> None:
-    assert notes([memory_of("yes", role="assistant")]) == "- 2026-02-03 (you said): yes"
+    assert notes([memory_of("yes", role="assistant")]) == "- 3 February 2026 (you said): yes"
+
+
+def test_who_else_spoke_is_named() -> None:
+    memory = replace(memory_of("yes"), speaker="Ada\nLovelace")
+    assert notes([memory]) == "- 3 February 2026, Ada Lovelace: yes"
 
 
 def test_the_question_stands_alone_without_memories_and_last_with_them() -> None:
