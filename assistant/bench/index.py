@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from time import perf_counter_ns
 from typing import Any, Final
@@ -18,12 +19,12 @@ import click
 import numpy as np
 
 from assistant.bench.index_data import IndexData, load, prepare
-from assistant.bench.index_peers import Contender, K, contenders
+from assistant.bench.index_peers import BUILDERS, FAMILIES, Contender, K, contenders
 from assistant.bench.report import Settings, print_report
 from assistant.errors import ModelMissing
 from assistant.memory.index_rows import VectorBatch
 from assistant.memory.lsh import LshIndex
-from assistant.native import library, quantise_int8
+from assistant.native import library, quantise_int8, simd_level
 from assistant.records import FloatArray
 
 ROUNDS: Final = 5
@@ -133,9 +134,13 @@ def share_of_bandwidth(index: LshIndex, queries: FloatArray) -> float:
 
 
 def run(
-    data: IndexData, *, peers: bool = True, on_progress: Callable[[str], None] = lambda line: None
+    data: IndexData,
+    kept: Path,
+    *,
+    families: Sequence[str] = FAMILIES,
+    on_progress: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """The benchmark's JSON object."""
+    """The benchmark's JSON object, with these peers; their built indexes stay in `kept`."""
     n, dimension = data.vectors.shape
     with tempfile.TemporaryDirectory() as folder:
         file = Path(folder) / "text.lsh"
@@ -144,9 +149,7 @@ def run(
         index = LshIndex.build(file, "bench", dimension, batches_of(data.vectors))
         build_s = (perf_counter_ns() - started) / 1e9
         disk = file.stat().st_size / n
-        every = [native_contender(index)]
-        if peers:
-            every += contenders(data.vectors, on_progress)
+        every = [native_contender(index), *contenders(data.vectors, kept, families, on_progress)]
         figures = measure(every, data, on_progress)
         native = {
             **figures[0],
@@ -156,7 +159,10 @@ def run(
             **measure_changes(index, data.vectors),
         }
         index.close()
-    report: dict[str, Any] = {"n": n, "native": native, "data": data.note}
+    report: dict[str, Any] = {
+        "n": n, "queries": len(data.queries), "rounds": ROUNDS, "simd": simd_level(),
+        "native": native, "data": data.note,
+    }  # fmt: skip
     for contender, figure in zip(every[1:], figures[1:], strict=True):
         if contender.family == "numpy":
             report["numpy"] = figure
@@ -168,9 +174,25 @@ def run(
 @click.command("index")
 @click.option("--n", default=100_000, type=click.IntRange(1000), help="Vectors to search.")
 @click.option("--prepare", "only_prepare", is_flag=True, help="Embed the sentences, once.")
+@click.option("--build", "only_build", is_flag=True, help="Build the peers' indexes, once.")
+@click.option(
+    "--peers",
+    "families",
+    type=click.Choice(sorted({family for family, _ in BUILDERS})),
+    multiple=True,
+    default=FAMILIES,
+    help="The peers beside ours, again and again.",
+)
 @click.option("--no-peers", is_flag=True, help="Our index alone.")
 @click.pass_obj
-def command(settings: Settings, n: int, only_prepare: bool, no_peers: bool) -> None:
+def command(
+    settings: Settings,
+    n: int,
+    only_prepare: bool,
+    only_build: bool,
+    families: tuple[str, ...],
+    no_peers: bool,
+) -> None:
     """The recall index beside NumPy, hnswlib, faiss and usearch.
 
     More than 100 000 vectors are the real ones and seeded perturbations of them; the report says so.
@@ -182,8 +204,13 @@ def command(settings: Settings, n: int, only_prepare: bool, no_peers: bool) -> N
     if any(os.environ.get(name) != "1" for name in ONE_THREAD):
         _again_with_one_thread()
     data = load(folder, n)
-    click.echo(data.note, err=True)
-    report = run(data, peers=not no_peers, on_progress=lambda line: click.echo(line, err=True))
+    told = partial(click.echo, err=True)
+    told(data.note)
+    if only_build:
+        for _ in contenders(data.vectors, folder, families, told):
+            pass
+        return
+    report = run(data, folder, families=() if no_peers else families, on_progress=told)
     print_report(report, settings)
 
 
