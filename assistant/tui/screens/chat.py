@@ -12,7 +12,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from assistant.conversation.events import (
     Event,
@@ -43,6 +43,7 @@ from assistant.tui.widgets.consent import ConsentChip
 from assistant.tui.widgets.conversations import ConversationList
 from assistant.tui.widgets.find import FindBar
 from assistant.tui.widgets.header import Status, StatusHeader
+from assistant.tui.widgets.key_bar import KeyBar
 from assistant.tui.widgets.phase import PhaseLine
 from assistant.tui.widgets.prompt import PromptInput
 from assistant.tui.widgets.transcript import Transcript
@@ -104,7 +105,7 @@ class ChatScreen(StoreScreen[None]):
                 yield ConsentChip()
                 yield PhaseLine()
                 yield PromptInput(self.frame.history)
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         self.set_status(self._status)

@@ -8,13 +8,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Footer, Markdown, Static
+from textual.widgets import Markdown, Static
 
 from assistant.conversation.events import Phase, Replied, TokenText
 from assistant.tui.messages import EngineFree, EventsWaiting, JobFailed
 from assistant.tui.session import TurnText
 from assistant.tui.text import clean, one_line, plain
 from assistant.tui.widgets.answer import Answer
+from assistant.tui.widgets.key_bar import KeyBar
 from assistant.tui.widgets.phase import PhaseLine
 from assistant.tui.worker import DRAWS_PER_SECOND, Backend, Listener
 
@@ -46,7 +47,7 @@ class CompareScreen(Screen[None]):
                 yield Static(plain("without this memory"), classes="section")
                 yield Answer(id="other")
         yield PhaseLine()
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         if self._backend.busy:

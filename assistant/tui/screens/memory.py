@@ -13,7 +13,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.coordinate import Coordinate
-from textual.widgets import DataTable, Footer, Input, Static
+from textual.widgets import DataTable, Input, Static
 
 from assistant.tui.memory_filter import parse_filter
 from assistant.tui.memory_text import conflict_text, details_text, portrait_text
@@ -21,6 +21,7 @@ from assistant.tui.screens.store_screen import StoreScreen
 from assistant.tui.session import Conflict, Keep, MemoryRow, Store
 from assistant.tui.text import cell, count, day, plain
 from assistant.tui.widgets.dialogs import Confirm, EditText
+from assistant.tui.widgets.key_bar import KeyBar
 from assistant.tui.worker import Backend
 
 FILTER_HINT = 'kind:thought  by:me  before:2026-01  state:forgotten  pinned:yes  "a phrase"  words'
@@ -64,7 +65,7 @@ class MemoryScreen(StoreScreen[None]):
             yield DataTable[object](id="memory-table", cursor_type="row", zebra_stripes=False)
             with VerticalScroll(id="memory-side"):
                 yield Static("", id="memory-details")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         table = self.table

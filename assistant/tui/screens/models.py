@@ -12,12 +12,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.message import Message
 from textual.screen import Screen
-from textual.widgets import DataTable, Footer, Static
+from textual.widgets import DataTable, Static
 
 from assistant.errors import AssistantError
 from assistant.tui.session import Download, ModelRow, ModelShelf
 from assistant.tui.text import cell, one_line, plain
 from assistant.tui.widgets.dialogs import AskLine, Confirm
+from assistant.tui.widgets.key_bar import KeyBar
 
 T = TypeVar("T")
 
@@ -54,7 +55,7 @@ class ModelsScreen(Screen[bool]):
         yield DataTable[object](id="models-table", cursor_type="row")
         yield Static("", id="models-note")
         yield Static("", id="models-progress")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     def on_mount(self) -> None:
         table = self.table

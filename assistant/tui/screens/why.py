@@ -10,7 +10,7 @@ from typing import ClassVar
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
-from textual.widgets import Footer, Static
+from textual.widgets import Static
 
 from assistant.records import Recall
 from assistant.tui.screens.compare import CompareScreen
@@ -18,6 +18,7 @@ from assistant.tui.screens.store_screen import StoreScreen
 from assistant.tui.session import Store, TurnText
 from assistant.tui.text import count, one_line, plain
 from assistant.tui.widgets.dialogs import EditText
+from assistant.tui.widgets.key_bar import KeyBar
 from assistant.tui.widgets.memory_card import MemoryCard
 from assistant.tui.worker import Backend
 
@@ -62,7 +63,7 @@ class WhyScreen(StoreScreen[None]):
                 yield MemoryCard(memory)
             yield Static(plain("Exact prompt"), classes="section prompt-part")
             yield Static("", id="why-prompt", classes="prompt-part")
-        yield Footer(show_command_palette=False)
+        yield KeyBar()
 
     async def on_mount(self) -> None:
         self.query(".prompt-part").set(display=False)
