@@ -1,5 +1,7 @@
 """The line of keys: what it shows, and a click on it."""
 
+from typing import ClassVar
+
 from textual.app import App, ComposeResult
 from textual.widgets import Input
 
@@ -8,7 +10,10 @@ from tui_fakes import drawn, wait_for
 
 
 class Keys(App[None]):
-    BINDINGS = [("ctrl+n", "note", "New"), ("ctrl+l", "leave", "Leave")]
+    BINDINGS: ClassVar[list[tuple[str, str, str]]] = [
+        ("ctrl+n", "note", "New"),
+        ("ctrl+l", "leave", "Leave"),
+    ]
     pressed = ""
 
     def compose(self) -> ComposeResult:
