@@ -117,7 +117,7 @@ def share_of_bandwidth(index: LshIndex, queries: FloatArray) -> float:
 
     The two are measured in turn, and the median of their ratios counts: others use the same RAM.
     """
-    scanned = -(-index.n // 256) * 256 * (index.dimension // 8 + 4)
+    scanned = index.scanned_bytes
     plain = np.ones(max(MIN_BANDWIDTH_BYTES, scanned), np.uint8)
     loaded = library()
     assert loaded is not None

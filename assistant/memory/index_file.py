@@ -1,7 +1,7 @@
 """The LSH index on disk: one file, a checked base that is never changed and a log that grows.
 
-    header | centre | rows | codes | ids | log
-    4 KB     base: written once, whole     one record for each change since
+    header | centre | rows | codes | ids | axes | log
+    4 KB     base: written once, whole            one record for each change since
 
 Knows bytes and checks. A file that is missing, of another identity, cut short or damaged raises
 IndexUnusable: it is a cache, and whoever opens it makes it again from the store.
@@ -28,12 +28,12 @@ from assistant.native.view import BLOCK_SLOTS, ROW_TAIL_BYTES, ByteArray
 from assistant.paths import open_private
 from assistant.records import FloatArray
 
-MAGIC: Final = b"asstLSH\x01"  # the last byte is the format's version
+MAGIC: Final = b"asstLSH\x02"  # the last byte is the format's version
 PAGE: Final = 4096
 ADD: Final = 1
 REMOVE: Final = 2
-# magic, dimension, code bytes, seed, rows, generation, identity, crc32 of centre, codes and ids
-_HEADER: Final = struct.Struct("<8s2IQ2q32s3I")
+# magic, dimension, code bytes, axes, seed, rows, generation, identity, the crc32 of centre, codes, ids and axes
+_HEADER: Final = struct.Struct("<8s3IQ2q32s4I")
 _CRC: Final = struct.Struct("<I")
 
 
@@ -47,6 +47,7 @@ class Shape:
 
     dimension: int
     code_bytes: int
+    n_axes: int  # 0: codes are of whole vectors
     n_rows: int
 
     @property
@@ -74,8 +75,16 @@ class Shape:
         return self.codes_at + _pages(self.n_blocks * self.block_bytes)
 
     @property
-    def log_at(self) -> int:
+    def axes_at(self) -> int:
         return self.ids_at + _pages(8 * self.n_rows)
+
+    @property
+    def axes_bytes(self) -> int:
+        return 4 * self.n_axes * self.dimension
+
+    @property
+    def log_at(self) -> int:
+        return self.axes_at + _pages(self.axes_bytes)
 
     @property
     def record(self) -> np.dtype[np.void]:
@@ -102,6 +111,7 @@ class BaseParts:
     seed: int
     generation: int
     centre: FloatArray  # (dimension,)
+    axes: FloatArray | None  # (n_axes, dimension)
     blocks: ByteArray  # (n_blocks, block_bytes)
     ids: IdArray  # (n_rows,)
 
@@ -130,9 +140,9 @@ class BaseWriter:
     leaves nothing behind where it was not finished. Raises OSError, as when the disk is full.
     """
 
-    def __init__(self, path: Path, dimension: int, code_bytes: int) -> None:
+    def __init__(self, path: Path, dimension: int) -> None:
         self._path = path
-        self.shape = Shape(dimension, code_bytes, 0)
+        self.shape = Shape(dimension, code_bytes=0, n_axes=0, n_rows=0)  # rows need no more
         self._unfinished = path.with_suffix(".unfinished")
         self._unfinished.unlink(missing_ok=True)
         self._file = open(self._unfinished, "w+b", opener=open_private)  # noqa: SIM115 - closed by __exit__; Path.open has no opener
@@ -165,18 +175,21 @@ class BaseWriter:
 
     def finish(self, base: BaseParts, identity: str) -> None:
         """Write the rest, sync, and replace the file at `path` in one step."""
-        shape = self.shape
+        axes = np.zeros((0, self.shape.dimension)) if base.axes is None else base.axes
+        code_bytes = base.blocks.shape[1] // BLOCK_SLOTS - 4
+        shape = replace(self.shape, code_bytes=code_bytes, n_axes=len(axes))
         parts = (
             (PAGE, base.centre.astype("<f4").tobytes()),
             (shape.codes_at, base.blocks.tobytes()),
             (shape.ids_at, base.ids.astype("<i8").tobytes()),
+            (shape.axes_at, axes.astype("<f4").tobytes()),
         )
         for at, data in parts:
             self._file.seek(at)
             self._file.write(data)
         header = _HEADER.pack(
-            MAGIC, shape.dimension, shape.code_bytes, base.seed, shape.n_rows, base.generation,
-            identity_bytes(identity), *(zlib.crc32(data) for _, data in parts),
+            MAGIC, shape.dimension, shape.code_bytes, shape.n_axes, base.seed, shape.n_rows,
+            base.generation, identity_bytes(identity), *(zlib.crc32(data) for _, data in parts),
         )  # fmt: skip
         header = header.ljust(PAGE - _CRC.size, b"\0")
         self._file.seek(0)
@@ -198,6 +211,7 @@ def load(path: Path, identity: str) -> LoadedFile:
             centre = _read_part(file, PAGE, 4 * shape.dimension, crcs[0])
             blocks = _read_part(file, shape.codes_at, shape.n_blocks * shape.block_bytes, crcs[1])
             ids = _read_part(file, shape.ids_at, 8 * shape.n_rows, crcs[2])
+            axes = _read_part(file, shape.axes_at, shape.axes_bytes, crcs[3])
             log = _read_log(file, shape)
             rows = _map_rows(file, shape)
     except OSError as error:
@@ -206,6 +220,7 @@ def load(path: Path, identity: str) -> LoadedFile:
         seed,
         generation,
         centre.view("<f4"),
+        axes.view("<f4").reshape(shape.n_axes, shape.dimension) if shape.n_axes else None,
         blocks.reshape(shape.n_blocks, shape.block_bytes),
         ids.view("<i8"),
     )
@@ -218,14 +233,14 @@ def _read_header(file: BinaryIO, identity: str) -> tuple[Shape, tuple[int, int, 
         header[: -_CRC.size]
     ):
         raise IndexUnusable("a damaged header")
-    magic, dimension, code_bytes, seed, n_rows, generation, owner, *crcs = _HEADER.unpack_from(
-        header
+    magic, dimension, code_bytes, n_axes, seed, n_rows, generation, owner, *crcs = (
+        _HEADER.unpack_from(header)
     )
     if magic != MAGIC:
         raise IndexUnusable("another format")
     if owner != identity_bytes(identity):
         raise IndexUnusable("made from other rows")
-    return Shape(dimension, code_bytes, n_rows), (seed, generation, tuple(crcs))
+    return Shape(dimension, code_bytes, n_axes, n_rows), (seed, generation, tuple(crcs))
 
 
 def _read_part(file: BinaryIO, at: int, n_bytes: int, crc: int) -> ByteArray:

@@ -1,6 +1,7 @@
-"""The LSH index: RaBitQ codes in RAM (60 bytes a memory), int8 vectors on disk to rank again.
+"""The LSH index: RaBitQ codes in RAM (40 bytes a memory), int8 vectors on disk to rank again.
 
-Signatures are 1-bit codes after a random rotation about the mean (RaBitQ, arXiv 2405.12497). There are
+Signatures are 1-bit codes of a vector's principal axes after a random rotation about the mean (RaBitQ,
+arXiv 2405.12497; which axes, `lsh_build` says). There are
 no buckets: every code is looked at, which costs less than a bucket's misses do. Think-in-Memory's
 single table of buckets (arXiv 2311.08719) finds 0.10-0.52 of the true ten; it is in the tests.
 
@@ -40,13 +41,15 @@ LOG_SHARE: Final = 128  # at most 1/128 of the base
 DEAD_SHARE: Final = 8  # or 1/8 of it dead
 
 
-def candidate_count(k: int, n: int) -> int:
+def candidate_count(k: int, n: int, *, whole: bool = True) -> int:
     """How many of `n` codes are ranked again by int8 for the best `k`.
 
     The error of an estimate pushes a true neighbour down past the vectors that lie within it; their
-    number grows slowly with k and with n.
+    number grows slowly with k and with n, and is about three times as large where a code is not of the
+    `whole` vector.
     """
-    return int((k + 30 * math.sqrt(k)) * max(1.0, n / 100_000) ** 0.25)
+    spread = 30 if whole else 92
+    return int((k + spread * math.sqrt(k)) * max(1.0, n / 100_000) ** 0.25)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +98,7 @@ class LshIndex:
         self._n_records = 0
         slots = SlotTable()
         slots.append(base.ids)
-        codes = LshCodes(self.dimension, base.seed, base.centre)
+        codes = LshCodes(self.dimension, base.seed, base.centre, base.axes)
         self._publish(codes, slots)
         if writable:
             self._file = os.open(self.path, os.O_RDWR)
@@ -127,10 +130,17 @@ class LshIndex:
 
     @property
     def ram_bytes(self) -> int:
-        """What is held in RAM: codes, factors, ids, live bits and the log's vectors."""
-        n = self._state.slots.n
-        per_slot = self._state.codes.code_bytes + 4 + 8
-        return n * per_slot + n // 8 + self._n_log * self._log.dtype.itemsize
+        """What is held in RAM: codes, factors, ids, live bits, axes and the log's vectors."""
+        n, codes = self._state.slots.n, self._state.codes
+        axes = 0 if codes.axes is None else codes.axes.nbytes
+        log = self._n_log * self._log.dtype.itemsize
+        return n * (codes.code_bytes + 4 + 8) + n // 8 + axes + log
+
+    @property
+    def scanned_bytes(self) -> int:
+        """What a search without a filter reads of the codes."""
+        state = self._state
+        return -(-state.slots.n // BLOCK_SLOTS) * state.codes.block_bytes
 
     def add(self, batch: VectorBatch) -> None:
         if len(batch.ids) == 0:
@@ -160,7 +170,7 @@ class LshIndex:
         state = self._state
         bits = None if allowed is None else state.slots.allowed(allowed)
         k = min(k, state.view.n_slots)
-        count = candidate_count(k, state.view.n_slots)
+        count = candidate_count(k, state.view.n_slots, whole=state.codes.axes is None)
         slots, similarities = state.codes.search(state.view, query[None], k, count, bits)
         found = slots[0] >= 0
         return state.view.ids[slots[0][found]], similarities[0][found]
@@ -170,7 +180,8 @@ class LshIndex:
     ) -> tuple[IdArray, FloatArray]:
         """`search` for queries (m, dimension): ids and similarities (m, k), padded with -1, -inf."""
         state = self._state
-        count = n_candidates or candidate_count(k, state.view.n_slots)
+        whole = state.codes.axes is None
+        count = n_candidates or candidate_count(k, state.view.n_slots, whole=whole)
         slots, similarities = state.codes.search(state.view, queries, k, count, n_threads=n_threads)
         return np.where(slots >= 0, state.view.ids[slots], -1), similarities
 

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy.typing as npt
 
-ABI_VERSION: Final = 2
+ABI_VERSION: Final = 3
 _SUFFIX: Final = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 LIBRARY_FILE: Final = Path(__file__).parents[1] / "_native" / f"libassistant_native{_SUFFIX}"
 
@@ -24,16 +24,28 @@ _SIGNATURES: Final[tuple[tuple[str, Any, list[Any]], ...]] = (
         _I32,
         [_POINTER, _POINTER, _I64, _I32, _POINTER, _I32, _I32, _POINTER, _I32, _POINTER, _POINTER],
     ),
-    ("assistant_lsh_new", _POINTER, [_I32, ctypes.c_uint64, _POINTER]),
+    ("assistant_lsh_new", _POINTER, [_I32, _I32, ctypes.c_uint64]),
     ("assistant_lsh_free", None, [_POINTER]),
     ("assistant_lsh_code_bytes", _I32, [_POINTER]),
-    ("assistant_lsh_encode", _I32, [_POINTER, _POINTER, _POINTER, _I64, _I32, _POINTER, _POINTER]),
+    ("assistant_lsh_encode", _I32, [_POINTER, _POINTER, _I64, _I32, _POINTER, _POINTER]),
     ("assistant_lsh_pack", None, [_POINTER, _POINTER, _POINTER, _I64, _I64, _POINTER]),
     ("assistant_row_checks", None, [_POINTER, _POINTER, _POINTER, _I64, _I32, _POINTER]),
     (
         "assistant_lsh_search",
         _I32,
-        [_POINTER, _POINTER, _POINTER, _I32, _I32, _I64, _POINTER, _I32, _POINTER, _POINTER],
+        [
+            _POINTER,
+            _POINTER,
+            _POINTER,
+            _POINTER,
+            _I32,
+            _I32,
+            _I64,
+            _POINTER,
+            _I32,
+            _POINTER,
+            _POINTER,
+        ],
     ),
     ("assistant_lsh_verify", _I64, [_POINTER, _POINTER, _I64, _I64]),
 )

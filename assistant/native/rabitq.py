@@ -20,19 +20,28 @@ _DAMAGED: Final = -2
 
 
 class LshCodes:
-    """A seeded rotation about a centre: makes codes, lays them out and searches them."""
+    """A centre, axes and a seeded rotation: makes codes, lays them out and searches them.
 
-    def __init__(self, dimension: int, seed: int, centre: FloatArray) -> None:
+    `axes` (code_dimension, dimension), orthonormal, are what of a vector is encoded; None: all of it.
+    """
+
+    def __init__(
+        self, dimension: int, seed: int, centre: FloatArray, axes: FloatArray | None = None
+    ) -> None:
         self.dimension = dimension
         self.seed = seed
         self.centre = np.ascontiguousarray(centre, np.float32)
+        self.axes = None if axes is None else np.ascontiguousarray(axes, np.float32)
+        code_dimension = dimension if axes is None else len(axes)
         if self.centre.shape != (dimension,) or dimension > reference.MAX_DIMENSION:
             raise ValueError(f"a centre of shape {centre.shape} for {dimension} dimensions")
-        self.code_bytes = reference.rotation_size(dimension) // 8
+        if axes is not None and axes.shape != (code_dimension, dimension):
+            raise ValueError(f"axes of shape {axes.shape} for {dimension} dimensions")
+        self.code_bytes = reference.rotation_size(code_dimension) // 8
         self._library = loaded = library()
         self._handle = None
         if loaded is not None:
-            self._handle = loaded.assistant_lsh_new(dimension, seed, address(self.centre))
+            self._handle = loaded.assistant_lsh_new(dimension, code_dimension, seed)
             if not self._handle:
                 raise MemoryError("no memory for the rotation")
             weakref.finalize(self, loaded.assistant_lsh_free, self._handle)
@@ -49,16 +58,21 @@ class LshCodes:
         scales = np.ascontiguousarray(scales, np.float32)
         if codes.shape != (scales.size, self.dimension):
             raise ValueError(f"codes {codes.shape} for {scales.size} scales")
+        heads = self._heads(codes * scales[:, None] - self.centre)
         if self._library is None:
-            return reference.encode(codes, scales, self.centre, self.seed)
+            return reference.encode(heads, self.seed)
         bits = np.empty((len(codes), self.code_bytes), np.uint8)
         factors = np.empty(len(codes), np.float32)
         if self._library.assistant_lsh_encode(
-            self._handle, codes.ctypes.data, scales.ctypes.data, len(codes), n_threads,
-            bits.ctypes.data, factors.ctypes.data,
+            self._handle, heads.ctypes.data, len(codes), n_threads, bits.ctypes.data,
+            factors.ctypes.data,
         ):  # fmt: skip
             raise MemoryError("no memory to encode")
         return bits, factors
+
+    def _heads(self, vectors: FloatArray) -> FloatArray:
+        """What of vectors (n, dimension) is encoded, (n, code_dimension)."""
+        return vectors if self.axes is None else vectors @ self.axes.T
 
     def pack(
         self, bits: ByteArray, factors: FloatArray, first_slot: int, blocks: ByteArray
@@ -95,13 +109,14 @@ class LshCodes:
         if queries.shape[1:] != (self.dimension,) or not np.isfinite(queries).all():
             raise ValueError(f"queries of shape {queries.shape}, or not finite")
         bits = check_allowed(allowed, view.n_slots)
+        heads = np.ascontiguousarray(self._heads(queries))
         if self._library is None:
-            return reference.search(view, queries, k, n_candidates, bits, self.seed)
+            return reference.search(view, queries, heads, k, n_candidates, bits, self.seed)
         slots = np.empty((len(queries), k), np.int64)
         similarities = np.empty((len(queries), k), np.float32)
         status = self._library.assistant_lsh_search(
-            self._handle, byref(view.struct()), queries.ctypes.data, len(queries), k, n_candidates,
-            address(bits), n_threads, slots.ctypes.data, similarities.ctypes.data,
+            self._handle, byref(view.struct), queries.ctypes.data, heads.ctypes.data, len(queries),
+            k, n_candidates, address(bits), n_threads, slots.ctypes.data, similarities.ctypes.data,
         )  # fmt: skip
         if status == _DAMAGED:
             raise RowDamaged
@@ -114,7 +129,7 @@ class LshCodes:
         if self._library is None:
             return reference.count_damaged(view, np.arange(view.n_slots))
         return int(
-            self._library.assistant_lsh_verify(self._handle, byref(view.struct()), 0, view.n_slots)
+            self._library.assistant_lsh_verify(self._handle, byref(view.struct), 0, view.n_slots)
         )
 
 

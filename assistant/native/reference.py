@@ -63,11 +63,9 @@ def _hadamard(values: FloatArray) -> FloatArray:
     return values
 
 
-def encode(
-    codes: Int8Array, scales: FloatArray, centre: FloatArray, seed: int
-) -> tuple[ByteArray, FloatArray]:
+def encode(heads: FloatArray, seed: int) -> tuple[ByteArray, FloatArray]:
     """Bits (n, size / 8) and factors (n,), as rabitq.cpp."""
-    rotated = rotate(codes.astype(np.float32) * scales[:, None] - centre, seed)
+    rotated = rotate(heads, seed)
     bits = np.packbits(rotated >= 0, axis=1, bitorder="little")
     norms = (rotated * rotated).cumsum(axis=1)[:, -1]
     sums = np.abs(rotated).cumsum(axis=1)[:, -1]
@@ -111,6 +109,7 @@ def scores(blocks: ByteArray, n_slots: int, query: npt.NDArray[np.int64]) -> Flo
 def search(
     view: LshView,
     queries: FloatArray,
+    heads: FloatArray,
     k: int,
     n_candidates: int,
     allowed: ByteArray | None,
@@ -126,7 +125,7 @@ def search(
     for i, query in enumerate(queries):
         chosen = rows
         if rows.size > max(count, view.n_slots // EXACT_SHARE):
-            whole = round_query(rotate(query[None], seed)[0])
+            whole = round_query(rotate(heads[i : i + 1], seed)[0])
             found = scores(view.blocks, view.n_slots, whole)[rows]
             chosen = rows[np.lexsort((rows, -found))[:count]]
         if count_damaged(view, chosen):

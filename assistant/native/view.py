@@ -1,6 +1,7 @@
 """What a search of the LSH index reads: codes, ids and stored vectors, wherever they lie."""
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -18,7 +19,7 @@ class RowDamaged(Exception):
     """A stored vector does not match its check: the index file must be rebuilt."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class LshView:
     """What a search reads, at one moment. The arrays are kept alive by this object.
 
@@ -33,8 +34,9 @@ class LshView:
     log_rows: ByteArray  # (n_log, dim + 8)
     n_slots: int
 
+    @cached_property
     def struct(self) -> LshViewStruct:
-        """The same for C. `self` must outlive it."""
+        """The same for C. `self` must outlive it. Made once: asking an array for its address costs 1 us."""
         return LshViewStruct(
             self.blocks.ctypes.data, self.ids.ctypes.data, self.live.ctypes.data,
             self.base_rows.ctypes.data, self.log_rows.ctypes.data, self.n_slots,

@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a signature below changes; assistant/native.py refuses another number. */
-#define ASSISTANT_ABI_VERSION 2
+#define ASSISTANT_ABI_VERSION 3
 
 ASSISTANT_API int32_t assistant_abi_version(void);
 
@@ -164,19 +164,20 @@ ASSISTANT_API void assistant_window_count(assistant_window * window,
 #define ASSISTANT_DAMAGED (-2)  /* a stored vector does not match its check */
 #define ASSISTANT_LSH_MAX_DIM 6144
 
-/* A rotation and a centre. Read-only once made: any number of threads may use one. */
+/* A rotation. Read-only once made: any number of threads may use one. What is encoded are heads: code_dim
+ * numbers made from a vector of dim by the caller, centred; the same map makes a query's, not centred. */
 typedef struct assistant_lsh assistant_lsh;
 
-/* centre: dim floats, copied. NULL on bad arguments or no memory. */
-ASSISTANT_API assistant_lsh * assistant_lsh_new(int32_t dim, uint64_t seed, const float * centre);
+/* NULL on bad arguments or no memory. */
+ASSISTANT_API assistant_lsh * assistant_lsh_new(int32_t dim, int32_t code_dim, uint64_t seed);
 ASSISTANT_API void assistant_lsh_free(assistant_lsh * lsh);
-/* Bytes of one code: dim / 8, rounded up to a multiple of 3. */
+/* Bytes of one code: code_dim / 8, rounded up to a multiple of 3. */
 ASSISTANT_API int32_t assistant_lsh_code_bytes(const assistant_lsh * lsh);
 
-/* The codes (n x code_bytes) and factors (n) of the vectors codes[i] * scales[i]. */
+/* The codes (n x code_bytes) and factors (n) of heads (n x code_dim). */
 ASSISTANT_API int32_t assistant_lsh_encode(
-    const assistant_lsh * lsh, const int8_t * codes, const float * scales, int64_t n,
-    int32_t n_threads, uint8_t * bits, float * factors);
+    const assistant_lsh * lsh, const float * heads, int64_t n, int32_t n_threads, uint8_t * bits,
+    float * factors);
 
 /* Put n codes into slots first_slot... of `blocks`: 256 slots a block, byte j of every code side by
  * side, then 256 factors; (code_bytes + 4) * 256 bytes a block. */
@@ -204,14 +205,14 @@ typedef struct assistant_lsh_view {
     int64_t log_stride;
 } assistant_lsh_view;
 
-/* The k slots nearest to each query among those live and allowed (NULL: all), best first: the
+/* The k slots nearest to each query (n_queries x dim; its head in n_queries x code_dim) among those live and allowed (NULL: all), best first: the
  * n_candidates best by code, ranked by int8; or all of them by int8 where few are allowed.
  * slots, similarities: n_queries x k, padded with -1 and -inf. Threads share out the queries.
  * 0, ASSISTANT_BAD or ASSISTANT_DAMAGED. */
 ASSISTANT_API int32_t assistant_lsh_search(
     const assistant_lsh * lsh, const assistant_lsh_view * view, const float * queries,
-    int32_t n_queries, int32_t k, int64_t n_candidates, const uint8_t * allowed,
-    int32_t n_threads, int64_t * slots, float * similarities);
+    const float * heads, int32_t n_queries, int32_t k, int64_t n_candidates,
+    const uint8_t * allowed, int32_t n_threads, int64_t * slots, float * similarities);
 
 /* How many stored vectors of slots [first, last) do not match their check. */
 ASSISTANT_API int64_t assistant_lsh_verify(

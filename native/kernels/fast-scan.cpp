@@ -12,6 +12,7 @@
 #include <cmath>
 #include <cstring>
 
+#include "round-even.h"
 #include "simd-level.h"
 
 #ifdef ASSISTANT_X86
@@ -51,7 +52,7 @@ void query_round(const float * rotated, std::vector<int8_t> & values) {
     float scale = largest > 0.0f ? static_cast<float>(TRIPLE_SUM) / largest : 0.0f;
     do {  // rounding may add a few units to a triple; the second or third try fits
         for (size_t j = 0; j < values.size(); j++) {
-            values[j] = static_cast<int8_t>(std::nearbyint(rotated[j] * scale));
+            values[j] = static_cast<int8_t>(round_even(rotated[j] * scale));
         }
         scale *= 0.98f;
     } while (triple_sum_largest(values) > TRIPLE_SUM);

@@ -24,6 +24,9 @@ namespace {
 constexpr int64_t CHUNK_BLOCKS = 4;
 // One int8 row costs about as much as this many one-bit codes.
 constexpr int64_t EXACT_SHARE = 24;
+// Blocks looked at beforehand, spread over all of them, where there are SAMPLE_SHARE times as many.
+constexpr int64_t SAMPLE_BLOCKS = 16;
+constexpr int64_t SAMPLE_SHARE = 8;
 
 struct lsh_task {
     const rabitq & quantiser;
@@ -34,13 +37,23 @@ struct lsh_task {
     dot_function dot;
 };
 
+int64_t lsh_blocks(const lsh_task & task) {
+    return (task.view.n_slots + BLOCK_SLOTS - 1) / BLOCK_SLOTS;
+}
+
+// As many of a sample are likely to hold the best n_candidates of all twice over.
+int64_t lsh_sample_count(const lsh_task & task) {
+    return 2 * task.n_candidates * SAMPLE_BLOCKS / std::max<int64_t>(lsh_blocks(task), SAMPLE_BLOCKS) +
+           4;
+}
+
 // What one query needs while it is searched; all memory is taken here.
 struct lsh_query {
-    lsh_query(const lsh_task & task, const float * values)
-        : values(values), found(task.n_candidates),
+    lsh_query(const lsh_task & task, const float * values, const float * head)
+        : values(values), found(task.n_candidates), sample(lsh_sample_count(task)),
           best(std::min<int64_t>(task.k, task.view.n_slots)) {
         std::vector<float> rotated(static_cast<size_t>(8) * task.quantiser.layout().n_columns);
-        task.quantiser.rotate_query(values, rotated.data());
+        task.quantiser.rotate(head, rotated.data());
         fast.set(rotated.data(), task.quantiser.layout());
         wide.set(values, task.quantiser.dim());
     }
@@ -49,7 +62,9 @@ struct lsh_query {
     fast_query fast;
     query_int8 wide;
     candidates found;
+    candidates sample;
     top_k best;
+    bool waiting = true;  // for a scan
 };
 
 int64_t lsh_words(const lsh_task & task) {
@@ -118,13 +133,13 @@ bool lsh_rank_allowed(const lsh_task & task, std::vector<lsh_query> & queries) {
     return true;
 }
 
-void lsh_scan_chunk(const lsh_task & task, lsh_query & query, int64_t first_block,
-                    int64_t n_blocks) {
+void lsh_scan_chunk(const lsh_task & task, const fast_query & query, candidates & found,
+                    int64_t first_block, int64_t n_blocks) {
     alignas(64) float scores[CHUNK_BLOCKS * BLOCK_SLOTS];
     uint64_t masks[CHUNK_BLOCKS * BLOCK_WORDS];
-    const int64_t stride = query.fast.layout.block_bytes();
-    fast_scan(query.fast, task.view.blocks + first_block * stride, n_blocks,
-              query.found.threshold(), scores, masks);
+    const int64_t stride = query.layout.block_bytes();
+    fast_scan(query, task.view.blocks + first_block * stride, n_blocks, found.threshold(), scores,
+              masks);
     const int64_t first_word = first_block * BLOCK_WORDS;
     const int64_t n_words = std::min(n_blocks * BLOCK_WORDS, lsh_words(task) - first_word);
     for (int64_t w = 0; w < n_words; w++) {
@@ -134,19 +149,53 @@ void lsh_scan_chunk(const lsh_task & task, lsh_query & query, int64_t first_bloc
         for (uint64_t mask = masks[w] & lsh_word_mask(task, first_word + w); mask;
              mask &= mask - 1) {
             const int64_t i = WORD_SLOTS * w + __builtin_ctzll(mask);
-            if (scores[i] > query.found.threshold()) {
-                query.found.push(scores[i], first_block * BLOCK_SLOTS + i);
+            if (scores[i] > found.threshold()) {
+                found.push(scores[i], first_block * BLOCK_SLOTS + i);
+            }
+        }
+    }
+}
+
+// A threshold that about twice as many slots beat as are wanted, from a sample: else the first thousands
+// would be collected and cut back again and again, which costs a fifth of a search.
+void lsh_guess_threshold(const lsh_task & task, lsh_query & query) {
+    const int64_t n_blocks = lsh_blocks(task);
+    if (n_blocks >= SAMPLE_SHARE * SAMPLE_BLOCKS) {
+        for (int64_t i = 0; i < SAMPLE_BLOCKS; i++) {
+            lsh_scan_chunk(task, query.fast, query.sample, i * n_blocks / SAMPLE_BLOCKS, 1);
+        }
+        query.sample.finish();
+        query.found.restart(query.sample.threshold());
+    }
+}
+
+void lsh_scan_waiting(const lsh_task & task, std::vector<lsh_query> & queries) {
+    const int64_t n_blocks = lsh_blocks(task);
+    for (int64_t block = 0; block < n_blocks; block += CHUNK_BLOCKS) {
+        for (lsh_query & query : queries) {
+            if (query.waiting) {
+                lsh_scan_chunk(task, query.fast, query.found, block,
+                               std::min(CHUNK_BLOCKS, n_blocks - block));
             }
         }
     }
 }
 
 bool lsh_scan(const lsh_task & task, std::vector<lsh_query> & queries) {
-    const int64_t n_blocks = (task.view.n_slots + BLOCK_SLOTS - 1) / BLOCK_SLOTS;
-    for (int64_t block = 0; block < n_blocks; block += CHUNK_BLOCKS) {
-        for (lsh_query & query : queries) {
-            lsh_scan_chunk(task, query, block, std::min(CHUNK_BLOCKS, n_blocks - block));
+    for (lsh_query & query : queries) {
+        lsh_guess_threshold(task, query);
+    }
+    lsh_scan_waiting(task, queries);
+    bool some = false;
+    for (lsh_query & query : queries) {
+        query.waiting = !query.found.full();  // the guess was too high
+        if (query.waiting) {
+            query.found.restart(-std::numeric_limits<float>::infinity());
+            some = true;
         }
+    }
+    if (some) {
+        lsh_scan_waiting(task, queries);
     }
     return std::all_of(queries.begin(), queries.end(), [&](lsh_query & query) {
         return lsh_rank_candidates(task, query);
@@ -168,8 +217,8 @@ using namespace assistant;
 
 extern "C" int32_t assistant_lsh_search(
     const assistant_lsh * lsh, const assistant_lsh_view * view, const float * queries,
-    int32_t n_queries, int32_t k, int64_t n_candidates, const uint8_t * allowed, int32_t n_threads,
-    int64_t * slots, float * similarities) {
+    const float * heads, int32_t n_queries, int32_t k, int64_t n_candidates,
+    const uint8_t * allowed, int32_t n_threads, int64_t * slots, float * similarities) {
     if (n_queries < 0 || k < 0 || view->n_slots < 0) {
         return ASSISTANT_BAD;
     }
@@ -182,7 +231,8 @@ extern "C" int32_t assistant_lsh_search(
         std::vector<std::vector<lsh_query>> parts(static_cast<size_t>(n_parts));
         for (int32_t q = 0; q < n_queries; q++) {
             const float * values = queries + static_cast<int64_t>(q) * lsh->quantiser.dim();
-            parts[static_cast<size_t>(q * n_parts / n_queries)].emplace_back(task, values);
+            const float * head = heads + static_cast<int64_t>(q) * lsh->quantiser.code_dim();
+            parts[static_cast<size_t>(q * n_parts / n_queries)].emplace_back(task, values, head);
         }
         std::vector<uint8_t> whole(parts.size());
         parallel_for(n_parts, [&](int64_t part) {

@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "dot-int8.h"
+#include "round-even.h"
 
 namespace assistant {
 namespace {
@@ -29,7 +30,7 @@ void query_int8::set(const float * query, int32_t n) {
     const float inverse = largest > 0.0f ? limit / largest : 0.0f;
     high_sum = low_sum = 0;
     for (int32_t j = 0; j < n; j++) {
-        const int32_t q = static_cast<int32_t>(std::nearbyint(query[j] * inverse));
+        const int32_t q = static_cast<int32_t>(round_even(query[j] * inverse));
         const int32_t h = (q + 64) >> 7;  // floor, so low is in [-64, 63]
         wide[j] = static_cast<int16_t>(q);
         high[j] = static_cast<int8_t>(h);

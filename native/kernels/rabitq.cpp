@@ -1,4 +1,4 @@
-// Encoding: rotate about the centre, keep the signs and one factor; and laying codes out in blocks.
+// Encoding: rotate, keep the signs and one factor; and laying codes out in blocks.
 #include "rabitq.h"
 
 #include <algorithm>
@@ -12,13 +12,9 @@
 
 namespace assistant {
 
-float rabitq::encode(const int8_t * codes, float scale, uint8_t * bits, float * scratch) const {
+float rabitq::encode(const float * head, uint8_t * bits, float * scratch) const {
     const int32_t size = rotation_.size();
-    for (int32_t j = 0; j < dim_; j++) {
-        scratch[j] = static_cast<float>(codes[j]) * scale - centre_[j];
-    }
-    std::fill(scratch + dim_, scratch + size, 0.0f);
-    rotation_.apply(scratch);
+    rotate(head, scratch);
     float norm = 0.0f;
     float sum = 0.0f;
     for (int32_t j = 0; j < size; j += 8) {
@@ -34,9 +30,9 @@ float rabitq::encode(const int8_t * codes, float scale, uint8_t * bits, float * 
     return sum > 0.0f ? norm / sum : 0.0f;
 }
 
-void rabitq::rotate_query(const float * query, float * rotated) const {
-    std::copy(query, query + dim_, rotated);
-    std::fill(rotated + dim_, rotated + rotation_.size(), 0.0f);
+void rabitq::rotate(const float * head, float * rotated) const {
+    std::copy(head, head + code_dim_, rotated);
+    std::fill(rotated + code_dim_, rotated + rotation_.size(), 0.0f);
     rotation_.apply(rotated);
 }
 
@@ -46,12 +42,12 @@ using namespace assistant;
 
 extern "C" {
 
-assistant_lsh * assistant_lsh_new(int32_t dim, uint64_t seed, const float * centre) {
-    if (dim < 1 || dim > ASSISTANT_LSH_MAX_DIM) {
+assistant_lsh * assistant_lsh_new(int32_t dim, int32_t code_dim, uint64_t seed) {
+    if (dim < 1 || code_dim < 1 || std::max(dim, code_dim) > ASSISTANT_LSH_MAX_DIM) {
         return nullptr;
     }
     try {
-        return new assistant_lsh{rabitq(dim, seed, centre)};
+        return new assistant_lsh{rabitq(dim, code_dim, seed)};
     } catch (const std::bad_alloc &) {
         return nullptr;
     }
@@ -63,8 +59,8 @@ int32_t assistant_lsh_code_bytes(const assistant_lsh * lsh) {
     return lsh->quantiser.layout().n_columns;
 }
 
-int32_t assistant_lsh_encode(const assistant_lsh * lsh, const int8_t * codes, const float * scales,
-                             int64_t n, int32_t n_threads, uint8_t * bits, float * factors) {
+int32_t assistant_lsh_encode(const assistant_lsh * lsh, const float * heads, int64_t n,
+                             int32_t n_threads, uint8_t * bits, float * factors) {
     const rabitq & quantiser = lsh->quantiser;
     const int64_t n_columns = quantiser.layout().n_columns;
     const int64_t n_parts = parallel_parts(n, 1024, n_threads);
@@ -73,7 +69,7 @@ int32_t assistant_lsh_encode(const assistant_lsh * lsh, const int8_t * codes, co
                                                 std::vector<float>(8 * n_columns));
         parallel_for(n_parts, [&](int64_t part) {
             for (int64_t i = n * part / n_parts; i < n * (part + 1) / n_parts; i++) {
-                factors[i] = quantiser.encode(codes + i * quantiser.dim(), scales[i],
+                factors[i] = quantiser.encode(heads + i * quantiser.code_dim(),
                                               bits + i * n_columns, scratch[part].data());
             }
         });

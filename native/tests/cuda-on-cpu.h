@@ -15,8 +15,6 @@
 #include <memory>
 #include <vector>
 
-#pragma GCC diagnostic ignored "-Wunknown-pragmas"  // the kernel asks for unrolling
-
 #define __global__
 #define __device__
 #define __host__

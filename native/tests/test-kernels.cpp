@@ -16,18 +16,18 @@ struct fixture {
     int32_t dim;
     int64_t n;
     std::vector<int8_t> codes;
-    std::vector<float> scales, queries, centre;
+    std::vector<float> scales, queries, heads;
     std::vector<int64_t> ids;
     std::vector<uint8_t> allowed, live, rows;
 
     fixture(int32_t dim, int64_t n)
-        : dim(dim), n(n), codes(n * dim), scales(n), queries(2 * dim), centre(dim), ids(n),
+        : dim(dim), n(n), codes(n * dim), scales(n), queries(2 * dim), heads(n * dim), ids(n),
           allowed((n + 7) / 8), live((n + 7) / 8), rows(n * (dim + 8)) {
         std::mt19937 random(static_cast<uint32_t>(dim * 1000 + n));
         for (auto & code : codes) code = static_cast<int8_t>(random() % 255) - 127;
         for (auto & scale : scales) scale = 0.001f * static_cast<float>(1 + random() % 9);
         for (auto & value : queries) value = static_cast<float>(random() % 2001) / 1000.0f - 1.0f;
-        for (auto & value : centre) value = static_cast<float>(random() % 100) / 1000.0f;
+        for (auto & value : heads) value = static_cast<float>(random() % 2001) / 1000.0f - 0.9f;
         for (auto & byte : allowed) byte = static_cast<uint8_t>(random() | random());
         for (auto & byte : live) byte = static_cast<uint8_t>(random() | random() | random());
         for (int64_t i = 0; i < n; i++) ids[i] = 3 * i;
@@ -54,18 +54,17 @@ outcome run(const fixture & data) {
     CHECK(assistant_scan_int8(data.codes.data(), data.scales.data(), data.n, data.dim,
                               data.queries.data(), 2, K, data.allowed.data(), 2,
                               result.rows.data(), result.similarities.data()) == 0);
-    assistant_lsh * lsh = assistant_lsh_new(data.dim, 9, data.centre.data());
+    assistant_lsh * lsh = assistant_lsh_new(data.dim, data.dim, 9);
     const int32_t n_bytes = assistant_lsh_code_bytes(lsh);
     result.bits.resize(data.n * n_bytes);
     result.factors.resize(data.n);
-    CHECK(assistant_lsh_encode(lsh, data.codes.data(), data.scales.data(), data.n, 2,
-                               result.bits.data(), result.factors.data()) == 0);
+    CHECK(assistant_lsh_encode(lsh, data.heads.data(), data.n, 2, result.bits.data(), result.factors.data()) == 0);
     std::vector<uint8_t> blocks((data.n + 255) / 256 * 256 * (n_bytes + 4));
     assistant_lsh_pack(lsh, result.bits.data(), result.factors.data(), data.n, 0, blocks.data());
     const assistant_lsh_view view{blocks.data(), data.ids.data(), data.live.data(),
                                   data.rows.data(), nullptr, data.n, data.n, data.dim + 8, 0};
     CHECK(assistant_lsh_verify(lsh, &view, 0, data.n) == 0);
-    CHECK(assistant_lsh_search(lsh, &view, data.queries.data(), 2, K, 20, data.allowed.data(), 2,
+    CHECK(assistant_lsh_search(lsh, &view, data.queries.data(), data.queries.data(), 2, K, 20, data.allowed.data(), 2,
                                result.rows.data() + 2 * K,
                                result.similarities.data() + 2 * K) == 0);
     assistant_lsh_free(lsh);

@@ -125,6 +125,44 @@ def test_any_damage_to_any_bytes_raises_nothing_but_unusable(
         LshIndex(file, "store", writable=False).close()
 
 
+def make_uneven_vectors(n: int) -> np.ndarray:
+    """384 dimensions of which a few hold most of the variance, as embeddings have them."""
+    spread = np.linspace(1, 0, 384) ** 3 + 0.02
+    rows = np.random.default_rng(3).standard_normal((n, 384)) * spread
+    return (rows / np.linalg.norm(rows, axis=1, keepdims=True)).astype(np.float32)
+
+
+def test_codes_of_the_principal_axes_come_back_from_the_file(tmp_path: Path) -> None:
+    vectors, file = make_uneven_vectors(5000), tmp_path / "text.lsh"
+    index = LshIndex.build(file, "x", 384, [make_batch(list(range(5000)), vectors)])
+    again = LshIndex(file, "x", writable=False)
+    axes = load(file, "x").base.axes
+    assert axes is not None
+    assert len(axes) < 200
+    np.testing.assert_allclose(axes @ axes.T, np.eye(len(axes)), atol=1e-5)
+    exact = vectors[:50] @ vectors.T
+    hits = 0
+    for query, similarities in zip(vectors[:50], exact, strict=True):
+        found = index.search(query, 10)[0].tolist()
+        assert again.search(query, 10)[0].tolist() == found
+        hits += len(set(found) & set(np.argsort(-similarities)[:10].tolist()))
+    assert hits >= 475  # of 500
+    data = bytearray(file.read_bytes())
+    data[load(file, "x").shape.axes_at + 777] ^= 4
+    file.write_bytes(data)
+    with pytest.raises(IndexUnusable):
+        load(file, "x")
+    index.close()
+
+
+def test_vectors_that_lie_evenly_are_encoded_whole(tmp_path: Path) -> None:
+    rows = np.random.default_rng(0).standard_normal((4500, 192)).astype(np.float32)
+    vectors = rows / np.linalg.norm(rows, axis=1, keepdims=True)
+    LshIndex.build(tmp_path / "i", "x", 192, [make_batch(list(range(4500)), vectors)]).close()
+    axes = load(tmp_path / "i", "x").base.axes
+    assert axes is None or len(axes) > 160
+
+
 @pytest.mark.soak
 def test_no_flipped_byte_gives_a_wrong_answer(tmp_path: Path) -> None:
     source, file = make_file(tmp_path)
@@ -198,3 +236,4 @@ def test_more_candidates_are_taken_for_more_neighbours_and_more_rows() -> None:
     assert candidate_count(10, 100_000) == 104
     assert candidate_count(10, 1_000_000) > candidate_count(10, 100_000)
     assert candidate_count(50, 1000) > candidate_count(10, 1000)
+    assert candidate_count(10, 100_000, whole=False) > candidate_count(10, 100_000)

@@ -44,7 +44,8 @@ def make_codes(d: int, seed: int = 5) -> LshCodes:
 
 def assert_searches_equal(codes, view, queries, k, n_candidates, allowed=None, n_threads=1) -> None:
     bits = None if allowed is None else native.pack_rows(allowed)
-    expected = reference.search(view, queries, k, n_candidates, bits, codes.seed)
+    heads = queries if codes.axes is None else queries @ codes.axes.T
+    expected = reference.search(view, queries, heads, k, n_candidates, bits, codes.seed)
     found = codes.search(view, queries, k, n_candidates, allowed, n_threads=n_threads)
     np.testing.assert_array_equal(found[0], expected[0])
     np.testing.assert_array_equal(found[1], expected[1])
@@ -55,7 +56,7 @@ def test_codes_and_factors_equal_the_reference(level: str, d: int) -> None:
     whole, scales = native.quantise_int8(make_vectors(130, d))
     codes = make_codes(d)
     bits, factors = codes.encode(whole, scales, n_threads=2)
-    expected = reference.encode(whole, scales, codes.centre, codes.seed)
+    expected = reference.encode(whole * scales[:, None] - codes.centre, codes.seed)
     np.testing.assert_array_equal(bits, expected[0])
     np.testing.assert_array_equal(factors, expected[1])
 
@@ -69,6 +70,38 @@ def test_a_search_equals_the_reference(level: str, n: int, d: int) -> None:
     assert_searches_equal(codes, view, queries, 5, 12)
     assert_searches_equal(codes, view, queries, 5, 12, np.arange(n) % 3 > 0, n_threads=2)
     assert_searches_equal(codes, view, queries, 5, 12, np.arange(n) % 40 == 0)
+
+
+def test_codes_of_some_axes_and_their_search_equal_the_reference(level: str) -> None:
+    vectors = make_vectors(700, 100)
+    axes = np.linalg.qr(np.random.default_rng(4).standard_normal((100, 100)))[0][:48]
+    codes = LshCodes(100, 5, np.full(100, 0.01, np.float32), axes.astype(np.float32))
+    assert codes.code_bytes == 6
+    whole, scales = native.quantise_int8(vectors)
+    heads = (whole * scales[:, None] - codes.centre) @ codes.axes.T
+    bits, factors = codes.encode(whole, scales)
+    expected = reference.encode(heads, codes.seed)
+    np.testing.assert_array_equal(bits, expected[0])
+    np.testing.assert_array_equal(factors, expected[1])
+    view = make_view(codes, vectors)
+    assert_searches_equal(codes, view, make_vectors(3, 100, seed=1), 5, 40)
+
+
+@pytest.mark.parametrize("sampled_are", ["like all", "better", "worse"])
+def test_a_threshold_guessed_from_a_sample_changes_nothing(level: str, sampled_are: str) -> None:
+    """Sixteen blocks of 130 are looked at first. Where they are better, the guess is too high, and
+    the scan is done again."""
+    n = 130 * 256 - 100
+    vectors, query = make_vectors(n, 24), make_vectors(1, 24, seed=9)
+    sampled = np.isin(np.arange(n) // 256, np.arange(16) * 130 // 16)
+    if sampled_are != "like all":
+        near = sampled if sampled_are == "better" else ~sampled
+        vectors[near] += 2 * query[0]
+        vectors[~near] -= 2 * query[0]
+    codes = make_codes(24)
+    view = make_view(codes, vectors)
+    assert_searches_equal(codes, view, query, 10, 600)
+    assert_searches_equal(codes, view, query, 10, 600, ~sampled)
 
 
 @settings(max_examples=60, deadline=None)
