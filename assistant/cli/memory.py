@@ -71,7 +71,8 @@ def show(settings: Settings, id: int) -> None:
     now = datetime.now(UTC)
     with opened_memory(settings, now, read_only=True) as store:
         row, links = store.details(id), store.links(id)
-    told = {**described(row), "retention": round(row.retention(now), 3)}
+        origin = store.origin(id) if row.kind == "thought" else {}
+    told = {**described(row), "retention": round(row.retention(now), 3), **origin}
     told["links"] = [
         {"to": _other_end(id, link.from_memory, link.to_memory), **_link(link)} for link in links
     ]
@@ -89,13 +90,15 @@ def show(settings: Settings, id: int) -> None:
 @click.argument("id", type=int)
 @click.pass_obj
 def history(settings: Settings, id: int) -> None:
-    """What happened to a thought and to the versions before it."""
+    """What happened to a thought and to the versions before it, each with the number `revert` takes."""
     with opened_memory(settings, datetime.now(UTC), read_only=True) as store:
         store.details(id)
         entries = store.history(id)
     rows = [
         {
             "id": entry.id,
+            "memory": entry.memory_id,
+            "text": entry.text,
             "date": entry.at.isoformat(timespec="seconds"),
             "operation": entry.operation,
             "actor": entry.actor,
@@ -107,8 +110,12 @@ def history(settings: Settings, id: int) -> None:
         print_json({"v": 1, "history": rows})
         return
     for row in rows:
-        line = f"{row['date']}  {row['operation']:10}  {row['actor']}  {row['reason']}"
-        print_text(one_line(line))
+        why = f" ({one_line(str(row['reason']))})" if row["reason"] else ""
+        said = one_line(str(row["text"]), 60)
+        print_text(
+            f"{row['id']:>5}  {row['date']}  {row['operation']:<10} by {row['actor']}{why}:"
+            f" {row['memory']} {said}"
+        )
     if not rows:
         note("It has no history.", settings)
 

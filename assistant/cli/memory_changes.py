@@ -4,13 +4,13 @@ Draws what the store did; the store does the work.
 """
 
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Final, Literal, cast
 
 import click
 
 from assistant.cli.input import confirm, read_text
 from assistant.cli.opening import opened_memory, opened_recall
-from assistant.cli.output import one_line, print_json, print_text
+from assistant.cli.output import note, one_line, print_json, print_text
 from assistant.cli.settings import Settings
 
 if TYPE_CHECKING:
@@ -111,13 +111,12 @@ def erase(settings: Settings, ids: tuple[int, ...], chat: int | None) -> None:
 
 @click.command()
 @click.argument("id", type=int, required=False)
-@click.argument("keep", type=click.Choice(["a", "b", "both"]), required=False)
+@click.argument("decision", metavar="[keep a|b|both]", nargs=-1)
 @click.pass_obj
-def conflicts(settings: Settings, id: int | None, keep: Literal["a", "b", "both"] | None) -> None:
-    """Thoughts that may not both be true; with ID and a, b or both, your decision."""
+def conflicts(settings: Settings, id: int | None, decision: tuple[str, ...]) -> None:
+    """Thoughts that may not both be true; with ID and "keep a", "keep b" or "keep both", your decision."""
     now = datetime.now(UTC)
-    if id is not None and keep is None:
-        raise click.UsageError("Say which one to keep: a, b or both")
+    keep = None if id is None else _read_decision(decision)
     with opened_memory(settings, now, read_only=id is None) as store:
         if id is not None and keep is not None:
             store.resolve_conflict(id, keep, now)
@@ -130,10 +129,21 @@ def conflicts(settings: Settings, id: int | None, keep: Literal["a", "b", "both"
         ]
         print_json({"v": 1, "conflicts": rows})
         return
+    if not found:
+        note("No conflicts.", settings)
     for conflict in found:
         print_text(f"{conflict.id:>5}  {one_line(conflict.reason)}")
         for name, thought in (("a", conflict.a), ("b", conflict.b)):
             print_text(f"       {name}  {thought.created:%Y-%m-%d}  {one_line(thought.text, 100)}")
+
+
+def _read_decision(said: tuple[str, ...]) -> Literal["a", "b", "both"]:
+    """What the person keeps, from "keep A" or just "a"."""
+    words = [word.lower() for word in said]
+    kept = {"a": "a", "b": "b", "both": "both"}.get(" ".join(words[words[:1] == ["keep"] :]))
+    if kept is None:
+        raise click.UsageError("Say which one to keep: a, b or both")
+    return cast("Literal['a', 'b', 'both']", kept)
 
 
 @click.command()

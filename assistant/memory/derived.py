@@ -36,6 +36,8 @@ class HistoryEntry:
 
     id: int
     thought_id: int
+    memory_id: int
+    text: str  # of the version it happened to, as it is worded now
     operation: str
     at: datetime
     actor: str
@@ -212,6 +214,10 @@ class DerivedMemory(AgeingMemory):
             )
             if changed.rowcount == 0:
                 raise NotFound(f"There is no memory {memory_id}.", "Run `assistant memory list`.")
+            state = connection.execute(
+                "SELECT state FROM memories WHERE id = ?", (memory_id,)
+            ).fetchone()[0]
+            _journal(connection, "pin" if pinned else "unpin", now, [(memory_id, state)])
             row = connection.execute(
                 "SELECT id FROM thoughts WHERE memory_id = ?", (memory_id,)
             ).fetchone()
@@ -270,18 +276,38 @@ class DerivedMemory(AgeingMemory):
             raise NotFound(f"Memory {memory_id} is no thought.", "Run `assistant memory list`.")
         return thought_rows.to_thought(rows[0])
 
+    def origin(self, memory_id: int) -> dict[str, Any]:
+        """Who made a thought and from what: writer, its version, the message it is drawn from with
+        its text, and the memory that stands for it now, if any. Raises NotFound."""
+        thought = self.thought(memory_id)
+        rows = self.store.read(
+            "SELECT s.id, s.text, n.memory_id FROM memories s LEFT JOIN thoughts n ON n.id = ?"
+            " WHERE s.message_id = ? AND s.kind = 'message'",
+            (thought.superseded_by, thought.source_message_id),
+        )
+        told: dict[str, Any] = {"writer": f"{thought.writer} {thought.writer_version}"}
+        if rows:
+            told |= {"drawn_from": rows[0][0], "source_text": rows[0][1]}
+            if rows[0][2] is not None:
+                told["replaced_by"] = rows[0][2]
+        return told
+
     def history(self, memory_id: int) -> list[HistoryEntry]:
         """What happened to a thought and to the versions before it, oldest first."""
         rows = self.store.read(
             "WITH RECURSIVE versions (id) AS (SELECT id FROM thoughts WHERE memory_id = ?"
             " UNION SELECT t.id FROM thoughts t JOIN versions v ON t.superseded_by = v.id)"
-            " SELECT h.* FROM thought_history h JOIN versions v ON v.id = h.thought_id ORDER BY h.id",
+            " SELECT h.*, t.memory_id, m.text FROM thought_history h JOIN versions v"
+            " ON v.id = h.thought_id JOIN thoughts t ON t.id = h.thought_id"
+            " JOIN memories m ON m.id = t.memory_id ORDER BY h.id",
             (memory_id,),
         )
         return [
             HistoryEntry(
                 row["id"],
                 row["thought_id"],
+                row["memory_id"],
+                row["text"],
                 row["operation"],
                 from_text(row["at"]),
                 row["actor"],
@@ -344,9 +370,10 @@ class DerivedMemory(AgeingMemory):
                 "UPDATE links SET resolution = ?, resolved = ? WHERE id = ?",
                 (keep, to_text(now), conflict_id),
             )
-            if keep == "both":
-                return
             kept, lost = row["from_memory"], row["to_memory"]
+            if keep == "both":
+                _journal(connection, "keep both", now, [(kept, "active"), (lost, "active")])
+                return
             if keep == "b":
                 kept, lost = lost, kept
             old, new = (thought_rows.thought_of(connection, memory) for memory in (lost, kept))

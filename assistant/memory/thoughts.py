@@ -356,21 +356,66 @@ def revert(connection: sqlite3.Connection, history_id: int, now: datetime) -> in
     return thought_id
 
 
-def after_undo(connection: sqlite3.Connection, memory_ids: list[int], now: datetime) -> None:
-    """Finish an undo of the person's that set states back: no thought that is active again stays
-    superseded, and a conflict between the two is open again."""
-    for memory_id in memory_ids:
-        row = connection.execute(
-            "SELECT t.*, m.state FROM thoughts t JOIN memories m ON m.id = t.memory_id"
-            " WHERE m.id = ? AND m.state = 'active'",
-            (memory_id,),
-        ).fetchone()
-        if row is None:
-            continue
-        connection.execute("UPDATE thoughts SET superseded_by = NULL WHERE id = ?", (row["id"],))
+def hide(
+    connection: sqlite3.Connection, memory_id: int, state: str, now: datetime, kind: str
+) -> None:
+    """The person hides a memory of any kind; a thought's history says so."""
+    connection.execute("UPDATE memories SET state = 'forgotten' WHERE id = ?", (memory_id,))
+    reason = "" if kind == "forget" else kind
+    before, after = {"state": state}, {"state": "forgotten"}
+    _record_of_memory(connection, memory_id, "forget", now, reason, before, after)
+
+
+def take_back(
+    connection: sqlite3.Connection, kind: str, before: list[tuple[int, str]], now: datetime
+) -> None:
+    """Undo one entry of the person's journal: what it did to these memories, whose states it holds."""
+    ids = [memory_id for memory_id, _ in before]
+    if kind in ("pin", "unpin"):
+        pinned = int(kind == "unpin")
+        for memory_id in ids:
+            connection.execute("UPDATE memories SET pinned = ? WHERE id = ?", (pinned, memory_id))
+            _record_of_memory(connection, memory_id, "undo", now, kind, None, {"pinned": pinned})
+        return
+    if kind == "keep both":
         connection.execute(
             "UPDATE links SET resolution = NULL, resolved = NULL WHERE kind = 'conflict'"
-            " AND resolution IN ('a', 'b') AND ? IN (from_memory, to_memory)",
+            " AND resolution = 'both' AND from_memory IN (?, ?) AND to_memory IN (?, ?)",
+            (*ids, *ids),
+        )
+        return
+    for memory_id, state in before:
+        connection.execute("UPDATE memories SET state = ? WHERE id = ?", (state, memory_id))
+        _record_of_memory(connection, memory_id, "undo", now, kind, None, {"state": state})
+    _reopen(connection, ids)
+
+
+def _reopen(connection: sqlite3.Connection, memory_ids: list[int]) -> None:
+    """No thought that is active again stays superseded; a conflict it lost is open again."""
+    for memory_id in memory_ids:
+        changed = connection.execute(
+            "UPDATE thoughts SET superseded_by = NULL WHERE memory_id = ? AND EXISTS"
+            " (SELECT 1 FROM memories m WHERE m.id = memory_id AND m.state = 'active')",
             (memory_id,),
         )
-        record(connection, row["id"], "undo", now, PERSON, "undo", None, {"state": "active"})
+        if changed.rowcount:
+            connection.execute(
+                "UPDATE links SET resolution = NULL, resolved = NULL WHERE kind = 'conflict'"
+                " AND resolution IN ('a', 'b') AND ? IN (from_memory, to_memory)",
+                (memory_id,),
+            )
+
+
+def _record_of_memory(
+    connection: sqlite3.Connection,
+    memory_id: int,
+    operation: Operation,
+    now: datetime,
+    reason: str,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+) -> None:
+    """A line of history where the memory is a thought."""
+    row = connection.execute("SELECT id FROM thoughts WHERE memory_id = ?", (memory_id,)).fetchone()
+    if row is not None:
+        record(connection, row[0], operation, now, PERSON, reason, before, after)

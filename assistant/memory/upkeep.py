@@ -123,14 +123,10 @@ class KeptMemory:
             if row is None:
                 raise NotFound("There is nothing to undo.")
             before = json.loads(row["before"])
-            connection.executemany(
-                "UPDATE memories SET state = ? WHERE id = ?",
-                [(state, memory_id) for memory_id, state in before],
-            )
+            thoughts.take_back(connection, row["kind"], before, now)
             connection.execute(
                 "UPDATE conversations SET hidden = 0 WHERE id = ?", (row["conversation_id"],)
             )
-            thoughts.after_undo(connection, [memory_id for memory_id, _ in before], now)
             connection.execute(
                 "UPDATE operations SET undone = ? WHERE id = ?", (to_text(now), row["id"])
             )
@@ -196,7 +192,7 @@ def _hide(
     now: datetime,
     conversation_id: int | None,
 ) -> int:
-    """Hide memories and enter it into the undo journal."""
+    """Hide memories, enter it into the undo journal and, of thoughts, into their history."""
     connection.execute(
         "INSERT INTO operations (kind, at, before, conversation_id) VALUES (?, ?, ?, ?)",
         (
@@ -206,7 +202,6 @@ def _hide(
             conversation_id,
         ),
     )
-    connection.executemany(
-        "UPDATE memories SET state = 'forgotten' WHERE id = ?", [(row["id"],) for row in rows]
-    )
+    for row in rows:
+        thoughts.hide(connection, row["id"], row["state"], now, kind)
     return len(rows)

@@ -104,8 +104,26 @@ def test_stats_portrait_conflicts_and_graph_answer(told) -> None:
     assert told("memory", "portrait", "--json").json()["portrait"] is not None
     assert told("memory", "conflicts", "--json").json()["conflicts"] == []
     assert told("memory", "graph", str(ids(told)[0]), "--json").json()["links"] is not None
+    assert "No conflicts" in told("memory", "conflicts").err
     assert told("memory", "conflicts", "7").code == 2
+    assert told("memory", "conflicts", "7", "neither").code == 2
     assert told("memory", "conflicts", "7", "a").code == 4
+
+
+def test_a_conflict_is_decided_undone_and_told(run, fake_model: FakeModel) -> None:
+    run("ask", "I love olives.")
+    run("ask", "I hate olives.")
+    (conflict,) = run("memory", "conflicts", "--json").json()["conflicts"]
+    assert run("memory", "conflicts", str(conflict["id"]), "keep", "B").out == "Kept: b.\n"
+    lost = str(conflict["a"]["memory"])
+    shown = run("memory", "show", lost, "--json").json()["memory"]
+    assert shown["replaced_by"] == conflict["b"]["memory"]
+    assert shown["source_text"] == "I love olives."
+    entries = run("memory", "history", lost, "--json").json()["history"]
+    assert [entry["operation"] for entry in entries] == ["insert", "supersede"]
+    assert f"{entries[1]['id']}  " in run("memory", "history", lost).out
+    assert run("memory", "revert", str(entries[1]["id"])).code == 0
+    assert run("memory", "show", lost, "--json").json()["memory"]["state"] == "active"
 
 
 def test_import_adds_only_what_is_new(told, tmp_path: Path) -> None:

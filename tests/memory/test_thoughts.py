@@ -162,6 +162,23 @@ def test_both_may_stay(memory: Memory) -> None:
     memory.resolve_conflict(memory.conflicts()[0].id, "both", NOW)
     assert memory.conflicts() == []
     assert len(texts(memory)) == 2
+    assert memory.undo(NOW)[0] == "keep both"
+    assert len(memory.conflicts()) == 1
+
+
+def test_what_the_person_hides_or_pins_is_in_the_history_and_can_be_undone(memory: Memory) -> None:
+    bees = think(memory, "I keep bees.").memory_id
+    memory.forget([bees], NOW)
+    assert memory.undo(NOW) == ("forget", [bees])
+    memory.pin(bees, NOW)
+    assert memory.details(bees).pinned
+    assert memory.undo(NOW) == ("pin", [bees])
+    assert not memory.details(bees).pinned
+    entries = memory.history(bees)
+    assert [entry.operation for entry in entries] == ["insert", "forget", "undo", "pin", "undo"]
+    assert {(entry.memory_id, entry.text) for entry in entries} == {(bees, "I keep bees.")}
+    memory.revert(entries[1].id, NOW)  # what was undone can be reverted on its own too
+    assert memory.details(bees).state == "active"
 
 
 def test_links_say_why(memory: Memory) -> None:
