@@ -142,12 +142,24 @@ def read_choice(answer: str) -> dict[int, Label]:
 
 
 _WORD: Final = """\
-You keep a diary of facts about a person. Write each lasting fact from the person's message as one short \
-sentence about the person, one a line, using only words of the message. Write "none" when there is \
-nothing lasting to keep."""
-# No length in the grammar: a bounded repetition of a class costs llama.cpp seconds a token.
-_GENERATE_GRAMMAR: Final = r"""root ::= "none" | line ("\n" line)* "\n"
-line ::= "- " [A-Z] [^\n]+
+You keep a diary of facts about a person. From each message, write every lasting fact about the person as \
+one short sentence on its own line, with the words of the message only. Do not answer the message. Write \
+"none" when it says nothing lasting about the person."""
+_WORD_EXAMPLES: Final = (
+    (
+        "Hi! We moved to Riga in 2019 and I hate mushrooms. Which wine goes with trout?",
+        "- They moved to Riga in 2019.\n- The person hates mushrooms.",
+    ),
+    ("Which wine goes with trout?", "none"),
+    (
+        "My brother Karl drives a bus. He turns forty on 2 May 2021.",
+        "- The person's brother Karl drives a bus.\n- Karl turns forty on 2 May 2021.",
+    ),
+)
+# One sentence a line, or a small model runs on. No length: a bounded repetition of a class costs
+# llama.cpp seconds a token.
+_GENERATE_GRAMMAR: Final = r"""root ::= "none" | line ("\n" line)? ("\n" line)? ("\n" line)?
+line ::= "- " [A-Z] [^\n.!?]+ [.!?]
 """
 
 
@@ -162,15 +174,10 @@ class GeneratingWriter:
         self.name = f"generate:{model_name}"
 
     def write(self, text: str, now: datetime) -> list[Selection]:
-        resolved = resolve_dates(text, now)
-        prompt = [
-            ChatMessage("system", _WORD),
-            ChatMessage("user", "Hi! We moved to Riga in 2019. Which wine goes with trout?"),
-            ChatMessage("assistant", "- They moved to Riga in 2019."),
-            ChatMessage("user", "Which wine goes with trout?"),
-            ChatMessage("assistant", "none"),
-            ChatMessage("user", resolved),
-        ]
+        prompt = [ChatMessage("system", _WORD)]
+        for said, facts in _WORD_EXAMPLES:
+            prompt += [ChatMessage("user", _asked(said)), ChatMessage("assistant", facts)]
+        prompt.append(ChatMessage("user", _asked(resolve_dates(text, now))))
         answer = _complete(self._model, prompt, _GENERATE_GRAMMAR, max_tokens=24 * MAX_GENERATED)
         whole = ((0, len(text)),)
         lines = [line.removeprefix("- ").strip() for line in answer.splitlines()]
@@ -179,6 +186,10 @@ class GeneratingWriter:
 
     def stop(self) -> None:
         self._model.stop()
+
+
+def _asked(message: str) -> str:
+    return f'Message: "{message}"\nLasting facts about the person:'
 
 
 def _complete(

@@ -32,6 +32,7 @@ _CAUSE: Final = re.compile(
     r"\b(?:because(?:\s+of)?|due\s+to|thanks\s+to|after|since|on\s+account\s+of)\s+(?P<cause>[^,.;]+)",
     re.IGNORECASE,
 )
+_THE_PERSON: Final = frozenset({"person", "user"})  # how a model calls who spoke
 _NAME: Final = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
 
 
@@ -120,7 +121,9 @@ def ungrounded_words(text: str, source: str, *, loose: bool = False) -> list[str
     for word in words(text):
         if word in said or stem(word) in said or not content_words(word):
             continue
-        if loose and any(_share_a_root(word, other) for other in said):
+        if loose and (
+            stem(word) in _THE_PERSON or any(_share_a_root(word, other) for other in said)
+        ):
             continue
         missing.append(word)
     return missing
