@@ -4,7 +4,7 @@ A thought is a stretch of the person's own message with its dates resolved. Left
 quotations, pasted text, questions, requests, greetings, hypotheses, fiction, and what is said of the
 assistant. What remains is scored for what lasts: facts, preferences, plans, events and relations of
 the person. A sentence that begins with "she" or "it" is taken together with the kept one before it, or
-not at all. Knows text and a date; no store, no model. The vocabulary is in `vocabulary`.
+not at all. Knows text and a date; no store, no model. The words are in `exclusions` and `vocabulary`.
 """
 
 from collections.abc import Sequence
@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time
 from typing import Final, Literal, get_args
 
+from assistant.conversation import exclusions as x
 from assistant.conversation import vocabulary as v
 from assistant.memory.dates import find_dates, find_relative_dates, resolve_dates
 from assistant.memory.sentences import split_sentences
@@ -20,7 +21,7 @@ Label = Literal["fact", "preference", "plan", "event", "relation"]
 LABELS: Final[tuple[Label, ...]] = get_args(Label)
 
 NAME: Final = "rules"
-VERSION: Final = "1"
+VERSION: Final = "2"
 
 KEEP_SCORE: Final = 1.0  # default; what a sentence needs
 MAX_CHARACTERS: Final = 400  # of one thought; a longer sentence is prose, found as its message
@@ -47,13 +48,16 @@ class Sentence:
     end: int
     text: str
     reason: str = ""
+    stated: bool = False  # an entry of what the person lists about themselves
 
 
 def select_thoughts(text: str, now: datetime) -> list[Selection]:
     """The thoughts of one message of the person, in order; often none."""
     chosen: list[Selection] = []
+    before: Sentence | None = None  # the sentence right before, where it may say who "she" is
     for sentence in read_sentences(text):
-        kept = None if sentence.reason else _select(sentence, chosen, text, now)
+        kept = None if sentence.reason else _select(sentence, chosen, before, text, now)
+        before = None if sentence.reason else sentence
         if kept is None:
             continue
         if chosen and kept.pieces[0] == chosen[-1].pieces[0]:
@@ -65,25 +69,32 @@ def select_thoughts(text: str, now: datetime) -> list[Selection]:
 
 def read_sentences(text: str) -> list[Sentence]:
     """Every sentence of a message, without its opening phrase, with why it cannot be a thought."""
-    if v.FICTION.search(text):
+    if x.FICTION.search(text) or x.EXERCISE.search(text):
         return [Sentence(a, b, text[a:b], "fiction") for a, b in split_sentences(text)]
     foreign = _foreign_spans(text)
-    sentences = []
+    profile = v.PROFILE.search(text)
+    sentences: list[Sentence] = []
     for start, end in split_sentences(text):
-        start, end = _trim(text, start, end)
+        bullet = v.BULLET.match(text, start, end)
+        retracted = x.RETRACTS.match(text[start:end])
+        start, end = _trim(text, bullet.end() if bullet else start, end)
         core = text[start:end]
         inside = any(a < end and start < b for a, b in foreign)
-        reason = "quoted or code" if inside else _reason_to_drop(core)
-        sentences.append(Sentence(start, end, core, reason))
+        stated = bool(bullet and profile and profile.end() <= start and core)
+        reason = "quoted or code" if inside else "" if stated else _reason_to_drop(core)
+        if retracted and sentences:
+            sentences[-1] = replace(sentences[-1], reason="not meant")
+        sentences.append(Sentence(start, end, core, reason, stated))
     return sentences
 
 
 def _foreign_spans(text: str) -> list[tuple[int, int]]:
     """Stretches that are not the person speaking: code, quoted lines, quotations, pasted text."""
-    spans = [match.span() for match in v.FOREIGN.finditer(text)]
-    if pasted := v.PASTED.search(text):
+    spans = [match.span() for match in x.FOREIGN.finditer(text)]
+    if pasted := x.PASTED.search(text):
         spans.append((pasted.start(), len(text)))
-    return spans
+    pastes = filter(None, (paste.search(text) for paste in x.PASTES))
+    return [*spans, *((begins.end() - 1, len(text)) for begins in pastes)]
 
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:
@@ -92,32 +103,46 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
         start = opening.end()
     if text[start:end].endswith("?") and (asked := v.TRAILING_QUESTION.search(text, start, end)):
         end = asked.start()
+    if request := v.TRAILING_REQUEST.search(text, start, end):
+        end = request.start()
     if closing := v.CLOSING.search(text, start, end):
         end = closing.start()
     return start, end
 
 
 def _reason_to_drop(core: str) -> str:
-    for reason, pattern in v.DROP:
+    if v.STANDING.search(core):
+        return ""  # a wish for all answers, in the form of a request
+    for reason, pattern in x.DROP:
         if pattern.search(core):
             return reason
     if len(core) > MAX_CHARACTERS:
         return "too long"
-    known = v.PRONOUN_START.match(core) or v.SELF_START.match(core)  # "She's 81.", "I'm deaf."
+    known = v.PRONOUN_START.match(core) or v.SELF_START.match(core) or v.CONDITION.search(core)
     short = len(core.split()) + bool(known) < MIN_WORDS
     return "too short" if short else ""
 
 
 def _select(
-    sentence: Sentence, chosen: Sequence[Selection], text: str, now: datetime
+    sentence: Sentence,
+    chosen: Sequence[Selection],
+    before: Sentence | None,
+    text: str,
+    now: datetime,
 ) -> Selection | None:
     previous = chosen[-1] if chosen else None
     label, score = score_sentence(sentence.text, now, follows=previous is not None)
+    score = max(score, KEEP_SCORE) if sentence.stated else score
     if score < KEEP_SCORE:
         return None
     piece = (sentence.start, sentence.end)
     if not v.PRONOUN_START.match(sentence.text):
         return make_selection(text, (piece,), label, now, score)
+    named = before is not None and any(v.EVIDENCE[e].search(before.text) for e in v.NAMES_SOMEBODY)
+    if before and named and (not previous or previous.pieces[-1][0] < before.start):
+        if v.PRONOUN_START.match(before.text):
+            return None
+        return make_selection(text, ((before.start, before.end), piece), label, now, score)
     if previous is None or len(previous.text) + len(sentence.text) > MAX_CHARACTERS:
         return None  # nobody to say who "she" is
     return make_selection(text, (*previous.pieces, piece), previous.label, now, previous.score)
@@ -150,8 +175,14 @@ def score_sentence(sentence: str, now: datetime, *, follows: bool = False) -> tu
         found.add("relative date")
     if find_dates(sentence) or v.DAY_AND_MONTH.search(sentence):
         found.add("date")
+    if "life" in found:
+        found -= v.OF_A_DAY  # "He died this morning." is no passing remark
+    if "standing" in found:
+        found -= {"task", "to the assistant"}  # it is about the answers to come
+    if v.FINITE.search(sentence):
+        found -= v.OF_FRAGMENTS
     score = sum(v.WEIGHTS[name] for name in found)
-    if follows and found & {"relative date", "date", "name", "number", "copula"}:
+    if follows and found & {"relative date", "date", "name", "number", "copula", "third person"}:
         score += v.FOLLOWS_WEIGHT
     return _label(found), score
 

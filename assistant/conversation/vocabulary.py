@@ -31,39 +31,16 @@ KIN: Final = (
     r"dogs?|cats?|puppy|kitten|rabbits?|horses?|parrots?|hamsters?|pets?)"
 )
 
-# ---- not the person speaking ----
-
-FOREIGN: Final = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]+`|^(?:>|\t| {4,}\S)[^\n]*$|https?://\S+|"
-    r"\"[^\"\n]*\s[^\"\n]*\"|\u201c[^\u201d\n]*\s[^\u201d\n]*\u201d|^(?:system|assistant|user|q|a|"
-    r"question|answer|example|e\.g\.|sentence|original|quote|excerpt|input|output|premise|note\s+from\s+\w+)\s*:[^\n]*$|"
-    r"^(?:dear\s+\w|(?:from|to|subject|date)\s*:\s).*\Z",
-    re.DOTALL | re.MULTILINE | re.IGNORECASE,
-)
-PASTED: Final = re.compile(
-    r"^[^\n:]*\b(?:summari[sz]e|translate|proofread|rewrite|rephrase|paraphrase|edit|correct|fix|improve|"
-    r"shorten|analy[sz]e|classify|review|check|here(?:\s+is|['\u2019]s)\s+(?:the|a|an|my|this)\s+(?:\w+\s+)?(?:text|"
-    r"email|letter|poem|lyrics?|passage|paragraph|article|draft|essay|message|transcript|log|code))\b"
-    r"[^\n:?.]*[:?.][ \t]*(?:\n|(?=[\"\u201c>])|(?<=:))",
-    re.IGNORECASE,
-)
-FICTION: Final = _any(
-    r"\b(?:act\s+as|pretend|role-?\s?play|imagine\s+(?:you|that\s+you|being)|you\s+are\s+(?:now\s+)?an?\b|"
-    r"(?:write|tell|continue|invent)\s+(?:me\s+)?(?:a|an|the|my|this|another)\s+(?:[\w-]+\s+){0,3}"
-    r"(?:story|poem|song|scene|dialogue|tale|fable|chapter|screenplay|monologue)|"
-    r"my\s+(?:main\s+)?(?:character|protagonist|hero|heroine|villain)\b|"
-    r"(?:in|for)\s+(?:my|the|this)\s+(?:story|novel|book|game|dream|film|movie|script|campaign|song|poem|"
-    r"exercise|scenario|riddle|puzzle|play|sketch)\b)"
-)
-
 # ---- what stands around a statement ----
 
 OPENING: Final = _any(
     r"(?:(?:hi|hello|hey|hiya|yo|good\s+(?:morning|afternoon|evening))(?:\s+(?:there|again|everyone))?"
     r"\s*[,!.:-]+\s*|(?:by\s+the\s+way|btw|fyi|fun\s+fact|for\s+context|context|background|note|well|ok(?:ay)?|"
     r"oh|ah|ugh|wow|so|also|anyway|actually|honestly|sadly|luckily|two\s+things|update|news|good\s+news|"
-    r"bad\s+news|quick\s+question|yes|no|yeah|nope|thanks|thank\s+you|please)\s*[,:!\u2014-]+\s*|(?:and|but|so|also)"
-    r"\s+(?=i\b|my\b|we\b|our\b|the\b)|(?:please\s+|just\s+)*(?:remember|note|keep\s+in\s+mind|don['\u2019]?t\s+"
+    r"bad\s+news|quick\s+question|just\s+kidding|only\s+joking|kidding|(?:i\s+)?forgot(?:\s+to\s+(?:say|mention))?|(?:ok\s+)?again(?:\s+then)?|p\.?s\.?|correction|"
+    r"reminder|not\s+(?:made\s+up|hypothetical),?\s+by\s+the\s+way|yes|no|yeah|nope|thanks|thank\s+you|please)\s*[,:!\u2014-]+\s*|(?:and|but|so|also)"
+    r"\s+(?=i\b|my\b|we\b|our\b|the\b|he\b|she\b|they\b|it\b|always\b|never\b)|(?:given\s+that|seeing\s+(?:that|as)|because|since)\s+(?=(?:i|we)\b)|"
+    r"(?:it\s+)?turns\s+out\s+(?:that\s+)?|(?:scratch|forget)\s+what\s+i\s+said[^,.:]*[,.:]\s*|(?:please\s+|just\s+)*(?:remember|note|keep\s+in\s+mind|don['\u2019]?t\s+"
     r"forget|bear\s+in\s+mind|you\s+should\s+know|you\s+may\s+want\s+to\s+know|be\s+aware)\s*(?:that\s+|:\s*|,\s*))"
 )
 CLOSING: Final = _any(r",?\s*\b(?:please|thanks|thank\s+you|by\s+the\s+way|btw)\s*[.!]*$")
@@ -72,117 +49,39 @@ TRAILING_QUESTION: Final = _any(
     r"will|do|does|did|is|are|any)\b[^,;]*\?$"
 )
 
-# ---- why a sentence is no thought, the first that fits ----
-
-_IMPERATIVES: Final = (
-    "act|add|advise|analy[sz]e|answer|apply|arrange|ask|assess|brainstorm|build|calculate|change|check|"
-    "choose|classify|clarify|come up|compare|complete|compose|compute|continue|convert|correct|count|"
-    "create|critique|cut|debug|define|demonstrate|describe|design|detect|develop|discuss|do|draft|draw|"
-    "drop|edit|elaborate|estimate|evaluate|expand|explain|extract|figure out|fill|find|finish|fix|focus|"
-    "follow|forget|format|generate|give|go on|guess|help|highlight|identify|ignore|imagine|implement|"
-    "improve|include|insert|keep|let|list|look|make|merge|mention|name|never ?mind|offer|optimi[sz]e|order|"
-    "organi[sz]e|outline|paraphrase|plan|pick|play|predict|prepare|pretend|print|produce|proofread|propose|"
-    "prove|provide|put|quote|rank|rate|read|recommend|redo|refactor|remind|remove|rename|repeat|rephrase|"
-    "replace|reply|respond|return|review|revise|rewrite|round|run|save|search|select|send|shorten|show|"
-    "simplify|sketch|solve|sort|specify|split|stop|suggest|sum up|summari[sz]e|swap|switch|take|talk|tell|"
-    "test|think|transform|translate|try|turn|update|use|verify|wait|walk|word|work out|write"
+# The end of a sentence that states something and then asks for something.
+TRAILING_REQUEST: Final = _any(
+    r"\s*[,;]\s*(?:so\s+|and\s+)(?:please\s+)?(?:give|go|be|explain|show|help|tell|make|write|suggest|recommend|keep|build)\b[^,;]*$"
 )
-DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
-    ("question", re.compile(r"\?[\"'\u201d)\s!]*$")),
-    (
-        "question",
-        _any(
-            r"^(?:and\s+|but\s+|so\s+)?(?:what|which|who|whom|whose|how|why|where)\b(?!ever)(?:['\u2019]s)?\s|"
-            r"^(?:can|could|would|will|should|do|does|did|is|are|am|was|were|has|have|may|shall)\s+"
-            r"(?:i|you|we|it|he|she|they|there|this|that|the|my|your)\b|^any\s+(?:\w+\s+)?(?:ideas?|tips?|"
-            r"advice|suggestions?|thoughts)\b"
-        ),
-    ),
-    (
-        "request",
-        _any(
-            rf"^(?:please[\s,]+|now[\s,]+|then[\s,]+|just\s+|ok[\s,]+)*(?:{_IMPERATIVES})\b(?!['\u2019-])"
-        ),
-    ),
-    (
-        "request",
-        _any(
-            r"\bi(?:['\u2019]d|\s+would)\s+(?:like|love|appreciate)\s+(?!to\b)|\bi\s+(?:want|need|expect|ask)\s+"
-            r"(?:you|it|this|that|these|them|help|advice|some|a\s+(?:list|table|recipe|plan|summary|script|"
-            r"function|way|word|name|title|poem|story|letter|email))\b|"
-            r"\bi(?:['\u2019]d\s+like|\s+would\s+like|\s+want|\s+need)\s+to\s+(?:know|see|ask|understand|hear|"
-            r"find\s+out)\b|\b(?:tell|show|give|help|remind)\s+me\b|\bi(?:['\u2019]m|\s+am)\s+(?:looking\s+for|"
-            r"asking|wondering|trying\s+to\s+(?:understand|figure))|\blet\s+me\s+know\b|^no\b.{0,20}\bplease\b"
-        ),
-    ),
-    (
-        "hypothesis",
-        _any(
-            r"^(?:what\s+)?if\b|^(?:suppos(?:e|ing)|assum(?:e|ing)|imagin(?:e|ing)|let['\u2019]?s\s+(?:say|"
-            r"assume|suppose|pretend)|say\s+(?:i|we|that)|maybe|perhaps|possibly|in\s+case|unless|otherwise)\b|"
-            r"\b(?:i|we)\s+(?:might|may|could|would|wouldn['\u2019]t|should|wonder|wish|doubt)\b|\b(?:i|we)['\u2019]d\s+"
-            r"(?:be|have|go|buy|do|say|never)\b|\bif\s+(?:i|we)\s+(?:were|had|lived|was|could|won)\b|\bi\s+wish\b|"
-            r"\b(?:hypothetically|for\s+example|for\s+instance|as\s+if)\b|\bi(?:['\u2019]m|\s+am)\s+(?:thinking\s+"
-            r"(?:of|about)|considering|not\s+sure)|\bi\s+(?:think|guess|believe)\s+(?:i|we|my)\b"
-        ),
-    ),
-    (
-        "of the assistant",
-        _any(
-            r"^(?:you|your|you['\u2019](?:re|ve|d|ll))\b|\byou\s+(?:told|said|wrote|gave|mentioned|suggested|"
-            r"recommended|answered|are|were|have|sound|seem)\b|\byour\s+(?:last|previous|first|second|answer|"
-            r"reply|story|suggestion|recipe|code|solution)\b"
-        ),
-    ),
-    (
-        "hearsay",
-        _any(
-            r"^(?:i|we)\s+(?:read|heard|saw|learned)\s+(?:that|somewhere|online|about)\b|^(?:he|she|they|it)\s+"
-            r"(?:said|says|wrote|asked|told)\b|^(?:people|they|some)\s+say\b|^according\s+to\b|"
-            r"\b(?:says?|said|wrote|writes|reads?|goes|stated?)\s*[:,]\s|\bbeen\s+told\b|"
-            r"\b(?:my|a)\s+(?!(?:\w+\s+)?(?:doctor|gp|dentist|therapist|vet|specialist|midwife|physio))(?:\w+\s+){1,2}(?:says?|said|claims?|claimed|thinks?|thought|told\s+me)\b"
-        ),
-    ),
-    (
-        "small talk",
-        _any(
-            r"^(?:good\s+(?:morning|night|evening)|hello|hi|hey|bye|goodbye|see\s+you|talk|thanks?|thank\s+you|"
-            r"thx|cheers|lol|haha+|wow|great|nice|cool|perfect|awesome|okay|ok|yes|yep|yeah|no|nope|sure|right|"
-            r"sorry|congrat\w*|never\s*mind|welcome)\b[\s,!.]*(?:\S+\s*){0,5}$|\b(?:i|we)\s+(?:had|have|['\u2019]ve)\s+"
-            r"no\s+idea\b|\bi\s+(?:don['\u2019]?t|do\s+not|didn['\u2019]?t|can['\u2019]?t|cannot)\s+(?:know|understand|"
-            r"get\s+(?:it|why|how)|see\s+(?:why|how)|think|care|mind|mean|remember|follow|believe|tell)\b|"
-            r"^i\s+(?:see|agree|understand|mean|hope\s+so|suppose\s+so|got\s+it|give\s+up)[\s.!,]*$|"
-            r"\bi\s+(?:love|like|hate)\s+(?:it|this|that|you|your)\b|\bi\s+(?:hope|appreciate|suppose)\b"
-        ),
-    ),
-    (
-        "passing state",
-        _any(
-            r"\b(?:i|we)(?:['\u2019]?m|['\u2019]re|\s+am|\s+are|\s+feel|\s+was|['\u2019]m\s+feeling)\s+(?:(?:so|very|really|"
-            r"just|too|a\s+bit|a\s+little|quite|pretty|totally|completely|still|all|not|super)\s+)*(?:tired|bored|"
-            r"hungry|thirsty|nervous|happy|sad|sorry|sure|fine|ok|okay|good|great|confused|stuck|back|here|done|"
-            r"ready|lost|excited|sleepy|exhausted|curious|free|busy|late|annoyed|angry|cold|hot|glad|impressed|"
-            r"well|off|alright|worried|stressed|surprised|kidding|joking|serious|like)\b(?!\s+(?:of|with\s+\w+itis))"
-            r"|\b(?:i['\u2019]m|i\s+am|we['\u2019]re)\s+(?:going\s+to\s+(?:bed|sleep|try|check|use)|off\s+to|about\s+to|"
-            r"the\s+(?:shop|store|gym)|trying|getting|having|seeing|using\s+(?:the|your|this)|asking|talking|waiting)\b(?!.*\b(?:baby|married)\b)|"
-            r"\bi\s+(?:feel|need\s+a\s+(?:break|coffee|minute|nap)|have\s+to\s+(?:go|run)|have\s+no\s+(?:time|clue|idea))\b|"
-            r"\bto\s+kill\b|\bi(?:['\u2019]ve|\s+have)\s+been\s+(?:waiting|trying|thinking|wondering|looking|getting)\b|"
-            r"\b\d+\s?%\s+sure\b|\bi\s+keep\s+\w+ing\b"
-        ),
-    ),
-    (
-        "the task at hand",
-        _any(
-            r"\b(?:my|the)\s+(?:question|problem|issue|prompt|request|code|function|script|program|query|error|"
-            r"output|input|loop|list|array|variable|table|file|build|test|compiler|regex|point)s?\s+(?:is|are|was|"
-            r"takes?|returns?|fails?|gives?|says?|shows?|should|does|doesn|has)\b|\b[a-z]+_[a-z]+\b|[{}<>=;|]{1,}|"
-            r"\w\(\)"
-        ),
-    ),
+BULLET: Final = re.compile(r"(?:[-*\u2022\u2013]|\d{1,2}[.)])\s+")
+# The heading of a list the person gives of themselves.
+PROFILE: Final = re.compile(
+    r"^[^\n]{0,30}\b(?:about\s+(?:me|us|myself)|who\s+(?:i\s+am|we\s+are)|my\s+(?:own\s+)?(?:profile|details|background|data|bio|situation)|"
+    r"(?:things|facts)\s+(?:about\s+me|to\s+(?:know|remember|keep)))\b[^\n]*:\s*$",
+    re.IGNORECASE | re.MULTILINE,
+)
+# A wish for every answer to come: it reads like a request and is a preference.
+STANDING: Final = _any(
+    r"^(?:please[\s,]+|and\s+|also\s+|but\s+)*(?:always|never)\s+(?!mind\b)[a-z]+|\b(?:from\s+now\s+on|in\s+(?:the\s+)?future|"
+    r"every\s+time\s+i\s+(?:ask|write))\b|\bcall\s+me\s+(?-i:[A-Z])|^(?:[\w\s]+:\s*)?no\s+\w+(?:\s+\w+)?\s+for\s+(?:me|us)\b"
 )
 
 # ---- what speaks for keeping a sentence ----
 
+CONDITION: Final = _any(
+    r"\b(?:allerg\w+|asthma\w*|diabet\w+|epilep\w+|dyslexi\w+|autis\w+|adhd|migraines?|coeliac|celiac|intoleran\w+|hernia\w*|"
+    r"cancer|stammer|stutter|deaf\w*|blind\w*|depression|anxiety|insomnia|pregnan\w+|wheelchair|pacemaker|implant|"
+    r"fracture[ds]?|torn|\w{3,}(?:itis|osis|aemia|emia|opathy|algia|ectomy|plegia))\b|\b\d+(?:[.,]\d+)?\s?(?:mg|mcg|\u00b5g|puffs?)\b"
+)
+# Evidence that counts only where a sentence has no verb of its own: "Penicillin allergy.", "Two kids, no car."
+NAMES_SOMEBODY: Final = ("relation", "the kin", "kin as a name")
+OF_A_DAY: Final = frozenset({"passing time", "passing"})
+OF_FRAGMENTS: Final = frozenset({"condition", "household", "span of days"})
+FINITE: Final = _any(
+    r"\b(?:i|we|you|he|she|it|they|who|which|is|are|was|were|am|be|has|have|had|do|does|did|can|will|would|should|could|may|"
+    rf"might|must|means?|causes?|helps?|makes?|need|needs)\b|n{_A}t\b|{_A}(?:s|re|m|ve|ll)\s"
+)
+_MONTH: Final = r"(?:jan(?:uary)?|feb(?:ruary)?|mar(?:ch)?|apr(?:il)?|may|june?|july?|aug(?:ust)?|sept?(?:ember)?|oct(?:ober)?|nov(?:ember)?|dec(?:ember)?)"
 _HAVE: Final = (
     rf"(?:have|had|{_A}ve|{_A}ve\s+got|have\s+got|own|bought|got|keep|adopted|inherited|rent)"
 )
@@ -190,7 +89,7 @@ _STATES: Final = (
     "live|lived|work|worked|study|studied|teach|taught|train|play|played|speak|drive|ride|run|own|"
     "grew|was born|were born|come from|belong|volunteer|commute|sing|paint|write|bake|cook|farm|"
     "rent|share|suffer|carry|wear|weigh|take|pay|earn|use|spend|go to|attend|help out|coach|lead|manage|"
-    "founded|started|raised|served|retired|specialise|specialize|collect|practise|practice|swim|cycle|"
+    "founded|started|raised|served|retired|specialise|specialize|collect|listen to|watch|sell|design|build|repair|breed|grow|commute|practise|practice|swim|cycle|"
     "used to (?:live|work|be|have|play|own|smoke|drink|teach|study)|walk with|limp|snore|stutter|"
     "freelance|freelancing|subscribe|vote|celebrate|homeschool|keep|serve|sleep|work from|speak|know how"
 )
@@ -240,7 +139,7 @@ EVIDENCE: Final = MappingProxyType(
         "have": _any(rf"\b(?:i|we)\s*{_ADVERBS}{_HAVE}\s+(?!to\b|no\s+idea)"),
         "am": _any(
             rf"\b(?:i{_A}?m|i\s+am|we{_A}re|we\s+are|i{_A}ve\s+been|i\s+have\s+been|we{_A}ve\s+been|i\s+was|i\s+used\s+to\s+be)\s+"
-            r"(?:\w+ly\s+|now\s+|still\s+|originally\s+|also\s+)*(?:an?|the|from|\d|in\s+my|born|allergic|intolerant|diabetic|"
+            r"(?:\w+ly\s+|now\s+|still\s+|originally\s+|also\s+)*(?:an?|the|from|\d|back\s+(?:on|to|at)|in\s+my|born|allergic|intolerant|diabetic|"
             r"married|single|divorced|widowed|engaged|pregnant|retired|unemployed|self-employed|\w+-handed|deaf|"
             r"blind|colou?r-?blind|dyslexic|autistic|vegan|vegetarian|together|based|learning|studying|working|"
             r"living|training|writing|raising|renovating|remodell?ing|restoring|saving|recovering|rehearsing|fostering|"
@@ -263,7 +162,7 @@ EVIDENCE: Final = MappingProxyType(
         ),
         "ability": _any(
             rf"{_I}\s+{_ADVERBS}(?:can|can{_A}?t|cannot|learned\s+to|know\s+how\s+to)\s+(?:\w+\s+)?(?:swim|cook|drive|ski|"
-            r"dance|sing|read|write|see|hear|walk|smell|ride|type|speak|sleep|eat|drink|knit|sew|draw|sail)\b"
+            r"dance|sing|read|write|see|hear|walk|lift|bend|climb|kneel|carry|smell|ride|type|speak|sleep|eat|drink|knit|sew|draw|sail)\b"
         ),
         "name is": _any(
             rf"\b(?:the|my|our)\s+(?:\w+\s+)?\w+{_A}s?\s+name\s+is\b|^(?:please\s+)?call\s+me\s+\w+\W*$"
@@ -281,6 +180,53 @@ EVIDENCE: Final = MappingProxyType(
         ),
         "diagnosis": _any(
             rf"\b(?:doctor|gp|dentist|therapist|specialist|midwife|cardiologist|dr)\b.*\b(?:i\s+have|i{_A}?m|i\s+am|i{_A}ve)\b"
+        ),
+        "standing": STANDING,
+        "past habit": _any(rf"{_I}\s+used\s+to\s+(?!think|believe|get\b|be\s+able|know)\w+"),
+        "condition": CONDITION,
+        "household": _any(
+            r"^(?:an?\s+)?(?:(?:small|big|old|tiny|rented|shared)\s+)?(?:[\w-]+\s+)?(?:flat|apartment|house|bungalow|farm|studio|caravan|allotment|family)\b.*,"
+        ),
+        "span of days": _any(
+            rf"\b\d{{1,2}}(?:st|nd|rd|th)?\s*(?:to|-|\u2013|until|till)\s*(?:the\s+)?\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}\b"
+        ),
+        "no subject": _any(
+            r"^(?:(?:i|we)\s+)?(?:never|not|always|still|already)\s+(?:been|had|\w+ed)\b|^(?:(?:just|finally|recently)\s+)?(?:started|stopped|quit|moved|bought|sold|"
+            r"lost|got|met|booked|passed|failed|retired|adopted)\s+(?:an?|the|my|our|to|in|on|from|\w+ing)\b"
+        ),
+        "ours, apart": _any(
+            r"^(?:my|our)\s+[\w\s'\u2019-]{2,40},[^,]{2,80},\s*(?:\w+s|have|are|were|had|did)\b"
+        ),
+        "happening": _any(
+            r"\b(?:comes?|arrives?|starts?|begins?|ends?|ended|opens?|closes?|takes?\s+place|happens?)\b.{0,20}\b(?:on|in|at|by|after|before)\b"
+        ),
+        "body": _any(
+            r"\bmy\s+(?:(?:left|right|bad|lower|upper)\s+)?(?:arm|leg|knee|back|shoulder|hip|hand|eye|ear|heart|foot|ankle|wrist|neck|skin)s?\b"
+        ),
+        "their state": _any(
+            rf"^(?:he|she|they)(?:{_A}(?:s|re)\s+(?:an?|the|my|our|\d|in|at|from|\w+ing)\b|\s+(?:\w+ly\s+|also\s+|still\s+|both\s+)?(?:lives?|works?|studies|study|owns?|"
+            r"loves?|hates?|likes?|speaks?|teaches|teach|plays?|needs?|uses?|sleeps?|stays?|wants?|has|have|was\s+born|is\s+\d|moved|retired|died)\b)"
+        ),
+        "as one": _any(r"^as\s+(?:an?|the)\s+[^,]+$"),
+        "life": _any(
+            r"\b(?:married|divorced|separated|engaged|wedding|funeral|graduated|degree|thesis|exam|driving\s+test|promoted|hired|fired|laid\s+off|"
+            r"resigned|retired|notice|job|diagnos\w+|pregnant|born|birth|baby|died|passed\s+away|surgery|operation|operate|stroke|accident|"
+            r"hospital|fracture\w*|broke\s+(?:up|my|his|her|a|an)|moved|moving|house|flat|keys|adopted|quit|won|visa|citizen\w*|injur\w+|"
+            r"tooth|stitches|cancer)\b"
+        ),
+        "passing time": _any(
+            r"\b(?:today|tonight|tomorrow|this\s+(?:morning|afternoon|evening)|last\s+night|right\s+now|at\s+the\s+moment|just\s+now|for\s+now|"
+            r"all\s+(?:morning|afternoon|day|night)|(?:in|for)\s+(?:\w+|\d+)\s+(?:minutes?|mins?|hours?)(?!\s+(?:a|each|every|per)\b)|"
+            r"(?:minutes?|hours?)\s+(?:late|ago|early|to\s+\w+)|for\s+(?:lunch|dinner|breakfast|tea))\b"
+        ),
+        "passing": _any(
+            r"\b(?:again|at\s+last|wrong|by\s+mistake|can['\u2019]?t\s+be\s+bothered|made\s+your)\b"
+        ),
+        "passing thing": _any(
+            rf"\bmy\s+(?:\w+\s+)?(?:bus|train|tram|printer|laptop|screen|phone|router|computer|wi-?fi|internet|mouse|keyboard|browser|app|"
+            rf"tea|coffee|machine|slides|headphones|charger|battery|monitor|tv|oven|boiler)s?\s+(?!(?:is|was)\s+(?:an?|the|from|\d)\b)(?:is|are|was|were|"
+            rf"has|have|goes|went|keeps?|won{_A}?t|died|stopped|leaves?|still|just|broke|froze|freezes|crashed|crashes)\b|"
+            r"\bmy\s+(?:\w+\s+)?(?:head|nose|throat|stomach|feet|eyes?|ears?|legs?|arms?|hair|tummy)\s+(?:hurts?|aches?|itch\w*|runs?|is|are|feels?)\b"
         ),
         "me": _any(r"\b(?:me|us)\b"),
         "copula": _any(rf"^(?:he|she|it|they)(?:{_A}(?:s|re)|\s+(?:is|are|was|were|has|have))\s"),
@@ -302,7 +248,7 @@ EVIDENCE: Final = MappingProxyType(
             r"list|string|table|file|script|loop|choice|favou?r|theory)\b|\b(?:have|had|['\u2019]ve)\s+(?:the\s+following|this|"
             r"these)\b|\b(?:dataframe|data\s?set|columns?|strings?|segfault|server|parameters?|formula|versions?|chapters?|"
             r"paragraphs?|essay|answers?|results?|unknowns|equations?|sentences?|regex|functions?|variables?|"
-            r"matrix|(?:first|second|third|last|other)\s+(?:one|two)|topic|thread|command|screen|spreadsheet)\b"
+            r"matrix|(?:first|second|third|last|other)\s+(?:one|two)|slides?|meetings?|report|presentation|topic|thread|command|screen|spreadsheet)\b"
         ),
         "to the assistant": _any(r"\byou(?:rs?|rself)?\b"),
         "joke": _any(r"\b(?:haha+|lol|lmao|just\s+kidding|jk)\b"),
@@ -313,7 +259,7 @@ WEIGHTS: Final = MappingProxyType(
         "preference": 1.0,
         "plan": 1.0,
         "event": 1.0,
-        "relation": 1.0,
+        "relation": 0.8,
         "kin as a name": 0.7,
         "state": 1.0,
         "have": 1.0,
@@ -328,6 +274,21 @@ WEIGHTS: Final = MappingProxyType(
         "the kin": 0.7,
         "will": 0.5,
         "diagnosis": 1.0,
+        "standing": 1.0,
+        "past habit": 1.0,
+        "condition": 1.0,
+        "household": 1.0,
+        "span of days": 1.0,
+        "no subject": 1.0,
+        "ours, apart": 1.0,
+        "happening": 0.4,
+        "body": 0.5,
+        "their state": 0.6,
+        "as one": 1.0,
+        "life": 0.3,
+        "passing time": -1.3,
+        "passing": -1.0,
+        "passing thing": -1.0,
         "me": 0.2,
         "copula": 0.3,
         "third person": 0.3,
@@ -350,7 +311,7 @@ DAY_AND_MONTH: Final = _any(
     r"\bin\s+may\b|\bthe\s+\d{1,2}(?:st|nd|rd|th)\b"
 )
 PRONOUN_START: Final = _any(
-    rf"(?!it(?:{_A}?s|\s+is|\s+was)\s+(?:my|our)\b)(?:he|she|they|it|his|her|their|its)\b|(?:this|that|these|those)(?:{_A}s)?\s+(?:is|was|are|were|one)\s+(?!my\b|our\b)"
+    rf"(?!(?:it|he|she|they)(?:{_A}?(?:s|re)|\s+(?:is|was|are|were))\s+(?:not\s+my\s+\w+,?\s+(?:he|she|it){_A}s\s+)?(?:my|our)\b)(?:he|she|they|it|his|her|their|its)\b|(?:this|that|these|those)(?:{_A}s)?\s+(?:is|was|are|were|one)\s+(?!my\b|our\b)"
 )
 SELF_START: Final = _any(rf"(?:i{_A}m|we{_A}re)\s+\S+")
 PAST_STATE: Final = _any(

@@ -3,13 +3,14 @@
 from datetime import UTC, datetime
 
 from assistant.bench.thoughts import (
+    PARTS,
     Count,
     Labelled,
     _judge_generated,
     _judge_selected,
     count_stored,
-    measure,
     read_labelled,
+    run,
 )
 from assistant.conversation.selection import Selection
 from assistant.conversation.writers import RuleWriter
@@ -63,9 +64,9 @@ def test_generated_wording_must_come_from_one_sentence() -> None:
 
 
 def test_every_label_is_in_its_message_and_both_halves_are_large_enough() -> None:
-    parts = {part: read_labelled(part) for part in ("dev", "heldout")}
-    assert sum(map(len, parts.values())) >= 120
-    assert len(parts["heldout"]) >= 60
+    parts = {part: read_labelled(part) for part in PARTS}
+    assert len(parts["dev"]) >= 60
+    assert sum(len(part) for name, part in parts.items() if name != "dev") >= len(parts["dev"])
     ids = [message.id for part in parts.values() for message in part]
     assert len(ids) == len(set(ids))
     for part in parts.values():
@@ -73,13 +74,13 @@ def test_every_label_is_in_its_message_and_both_halves_are_large_enough() -> Non
 
 
 def test_the_rules_meet_their_marks_on_both_halves() -> None:
-    for part in ("dev", "heldout"):
-        report = measure(RuleWriter(), read_labelled(part)).report()
+    reports = run([RuleWriter()])["writers"]["rules"]
+    for report in (reports["dev"], reports["held out"]):
         assert report["precision"] >= 0.85
         assert report["recall"] >= 0.7
         assert report["false_content"] <= 0.05
 
 
 def test_a_fresh_store_that_heard_the_set_lists_fifty_thoughts() -> None:
-    labelled = [*read_labelled("dev"), *read_labelled("heldout")]
+    labelled = [message for part in PARTS for message in read_labelled(part)]
     assert count_stored(labelled) >= 50
