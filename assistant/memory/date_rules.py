@@ -329,7 +329,8 @@ RULES: Final[tuple[_Rule, ...]] = (
     (rf"(last|this|next|in)\s+({_MONTH_NAMES})" + _NOT_NAMED, _month),
     (r"(last|this|next)\s+(spring|summer|autumn|fall|winter)" + _NOT_NAMED, _season),
     (
-        r"(last|this|next)\s+(christmas|halloween|new\s+year['\u2019]s\s+eve|valentine['\u2019]s\s+day)",
+        r"(last|this|next)\s+(christmas|halloween|new\s+year['\u2019]s\s+eve|valentine['\u2019]s\s+day)"
+        + _NOT_NAMED,
         _holiday,
     ),
     (

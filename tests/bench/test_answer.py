@@ -107,7 +107,7 @@ def test_the_evidence_stands_in_the_prompt_of_the_second_condition(file: Path) -
 
 def test_a_reader_that_reads_only_the_evidence_shows_in_the_ratio(file: Path) -> None:
     def reply(question: str) -> str:
-        return "Tuesday" if question.count("- 2023") == 1 and "cello" in question else "unknown"
+        return "Tuesday" if question.count(" 2023, ") == 1 and "cello" in question else "unknown"
 
     figures = measure(file, FakeReader(reply=reply), n_questions=3)["models"]["fake"]
     total = figures["orders"]["relevance"]

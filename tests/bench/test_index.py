@@ -70,6 +70,7 @@ def test_perturbed_rows_are_unit_vectors_near_their_originals_and_always_the_sam
     np.testing.assert_array_equal(rows, perturbed(real, 250))
 
 
+@pytest.mark.bench
 def test_the_benchmark_measures_our_index_and_every_peer(tmp_path: Path) -> None:
     pytest.importorskip("faiss", reason="the extra `bench` is not installed")
     pytest.importorskip("usearch", reason="the extra `bench` is not installed")

@@ -12,7 +12,7 @@ PEANUTS = "I am allergic to peanuts and I live in Bergen"
 
 @pytest.fixture
 def told(run, fake_model: FakeModel):
-    """Two conversations on record, and the thoughts drawn from them."""
+    """Two conversations on record, the thoughts drawn from them, and the portrait drawn from those."""
     assert run("ask", PEANUTS).code == 0
     assert run("ask", "The shed code is tulip").code == 0
     return run
@@ -24,10 +24,10 @@ def ids(run, *arguments: str) -> list[int]:
     ]
 
 
-def test_the_list_holds_messages_and_thoughts_newest_first(told) -> None:
+def test_the_list_holds_messages_and_what_is_drawn_from_them_newest_first(told) -> None:
     rows = told("memory", "list", "--json").json()["memories"]
     assert rows[0]["date"] >= rows[-1]["date"]
-    assert {row["kind"] for row in rows} == {"message", "thought"}
+    assert {row["kind"] for row in rows} == {"message", "thought", "summary"}
     assert PEANUTS in told("memory", "list").out
     only = told("memory", "list", "--kind", "thought", "--json").json()["memories"]
     assert {row["kind"] for row in only} == {"thought"}
@@ -41,12 +41,13 @@ def test_search_ranks_and_scores(told) -> None:
 
 
 def test_forget_hides_and_undo_brings_back(told) -> None:
-    before = ids(told)
+    before, portrait = ids(told), set(ids(told, "--kind", "summary"))
     assert told("memory", "forget", str(before[-1])).code == 0
     assert before[-1] not in ids(told)
     assert before[-1] in ids(told, "--forgotten")
     assert "Undone: forget" in told("memory", "undo").out
-    assert ids(told) == before
+    # The portrait went with its source, and is drawn anew with the next thoughts.
+    assert ids(told) == [memory for memory in before if memory not in portrait]
 
 
 def test_undo_with_nothing_to_undo_is_not_found(run, fake_model: FakeModel) -> None:

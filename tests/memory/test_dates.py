@@ -4,7 +4,7 @@ import re
 from datetime import UTC, date, datetime
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 
 from assistant.memory.dates import find_dates, parse_query_dates, resolve_dates
 from strategies import moments, prose, relative_phrases
@@ -103,6 +103,7 @@ def test_what_is_vague_idiomatic_quoted_or_code_is_left_alone(text: str) -> None
 
 
 @settings(max_examples=300)
+@example("last last Christmas", datetime(2000, 1, 1, tzinfo=UTC))
 @given(prose, moments)
 def test_resolving_twice_is_resolving_once(text: str, now: datetime) -> None:
     once = resolve_dates(text, now)
