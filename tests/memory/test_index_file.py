@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from assistant.memory import lsh
+from assistant.memory import lsh, lsh_build
 from assistant.memory.index import RecallIndex
 from assistant.memory.index_file import IndexUnusable, load
 from assistant.memory.lsh import LshIndex, candidate_count
@@ -163,9 +163,22 @@ def test_vectors_that_lie_evenly_are_encoded_whole(tmp_path: Path) -> None:
     assert axes is None or len(axes) > 160
 
 
+def encode_axes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Have codes of the principal axes in small files too."""
+    monkeypatch.setattr(lsh_build, "AXES_LEAST_ROWS", 200)
+    monkeypatch.setattr(lsh_build, "AXES_LEAST_DIMENSION", 24)
+    monkeypatch.setattr(lsh_build, "AXES_VARIANCE", 0.6)
+
+
 @pytest.mark.soak
-def test_no_flipped_byte_gives_a_wrong_answer(tmp_path: Path) -> None:
+@pytest.mark.parametrize("with_axes", [False, True])
+def test_no_flipped_byte_gives_a_wrong_answer(
+    with_axes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if with_axes:
+        encode_axes(monkeypatch)
     source, file = make_file(tmp_path)
+    assert (load(file, "store").base.axes is not None) == with_axes
     whole = file.read_bytes()
     random = np.random.default_rng(0)
     for _ in range(max(20, int(200 * SHARE))):
@@ -188,9 +201,13 @@ import os, sys
 from pathlib import Path
 from index_fakes import FakeSource
 from test_index_file import change
-from assistant.memory import lsh
+from assistant.memory import lsh, lsh_build
 from assistant.memory.index import RecallIndex
 lsh.LOG_ROWS_LEAST = 12  # so that rewrites are frequent
+if sys.argv[2] == "axes":
+    lsh_build.AXES_LEAST_ROWS = 200
+    lsh_build.AXES_LEAST_DIMENSION = 24
+    lsh_build.AXES_VARIANCE = 0.6
 folder = Path(sys.argv[1])
 source = FakeSource()
 source.fill(300)
@@ -215,9 +232,9 @@ def test_no_kill_during_insert_remove_or_rewrite_gives_a_wrong_answer(tmp_path: 
     here = Path(__file__).parent
     journal = tmp_path / "changes"
     journal.touch()
-    for _ in range(max(4, int(200 * SHARE))):
+    for number in range(max(4, int(200 * SHARE))):
         with subprocess.Popen(
-            [sys.executable, "-c", CHILD, str(tmp_path)],
+            [sys.executable, "-c", CHILD, str(tmp_path), ("whole", "axes")[number % 2]],
             stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": f"{here.parent}:{here}"},
         ) as child:  # fmt: skip
             assert child.stdout is not None
