@@ -45,11 +45,13 @@ def candidate_count(k: int, n: int, *, whole: bool = True) -> int:
     """How many of `n` codes are ranked again by int8 for the best `k`.
 
     The error of an estimate pushes a true neighbour down past the vectors that lie within it; their
-    number grows slowly with k and with n, and is about three times as large where a code is not of the
-    `whole` vector.
+    number grows slowly with k and with n. Where a code is not of the `whole` vector three times as many
+    are needed for ten, and 2.5 times as many as are asked for when those are hundreds: recall of the
+    last of them costs more than it is worth to a ranking that has other signals too.
     """
-    spread = 30 if whole else 92
-    return int((k + spread * math.sqrt(k)) * max(1.0, n / 100_000) ** 0.25)
+    if whole:
+        return int((k + 30 * math.sqrt(k)) * max(1.0, n / 100_000) ** 0.25)
+    return max(2 * k, int(300 * (k / 10) ** (1 / 3) * max(1.0, n / 100_000) ** 0.1))
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,10 +22,10 @@ from assistant.records import FloatArray
 ENCODE_ROWS: Final = 16384  # rows encoded at once: 25 MB of scratch
 MAX_THREADS: Final = 2  # the others belong to the language model
 # What of a vector is encoded: the fewest principal axes that hold this share of the variance. Sentence
-# vectors lie unevenly: half of MiniLM's 384 axes hold 0.92, and half the bytes are scanned in half the
-# time; three times the candidates make up for the rest (0.989 of the true ten at 100 000). After
+# vectors lie unevenly: half of MiniLM's 384 axes hold 0.9, and half the bytes are scanned in half the
+# time; three times the candidates make up for the rest (0.988 of the true ten at 100 000). After
 # "quantization meets projection" (MRQ, arXiv 2411.06158).
-AXES_VARIANCE: Final = 0.92
+AXES_VARIANCE: Final = 0.9
 AXES_STEP: Final = 24  # dims in three code bytes
 AXES_LEAST_ROWS: Final = 4096  # fewer do not tell the axes of so many dimensions
 AXES_LEAST_DIMENSION: Final = 192

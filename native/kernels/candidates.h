@@ -40,7 +40,7 @@ public:
         }
     }
 
-    const scored_row * data() const { return items_.data(); }
+    scored_row * data() { return items_.data(); }
     size_t size() const { return n_; }
     bool full() const { return n_ >= count_; }
 

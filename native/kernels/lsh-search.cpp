@@ -24,6 +24,7 @@ namespace {
 constexpr int64_t CHUNK_BLOCKS = 4;
 // One int8 row costs about as much as this many one-bit codes.
 constexpr int64_t EXACT_SHARE = 24;
+constexpr int32_t ROW_TAIL_BYTES = 8;  // scale and check
 // Blocks looked at beforehand, spread over all of them, where there are SAMPLE_SHARE times as many.
 constexpr int64_t SAMPLE_BLOCKS = 16;
 constexpr int64_t SAMPLE_SHARE = 8;
@@ -83,8 +84,8 @@ const uint8_t * lsh_row(const assistant_lsh_view & view, int64_t slot) {
                               : view.log_rows + (slot - view.n_base) * view.log_stride;
 }
 
-// Rank one slot by its stored vector. False where the vector is damaged.
-bool lsh_rank(const lsh_task & task, lsh_query & query, int64_t slot) {
+// The similarity of one slot's stored vector. False where the vector is damaged.
+bool lsh_measure(const lsh_task & task, const lsh_query & query, int64_t slot, float & similarity) {
     const int32_t dim = task.quantiser.dim();
     const uint8_t * row = lsh_row(task.view, slot);
     const auto * codes = reinterpret_cast<const int8_t *>(row);
@@ -92,29 +93,33 @@ bool lsh_rank(const lsh_task & task, lsh_query & query, int64_t slot) {
     uint32_t check;
     std::memcpy(&scale, row + dim, sizeof(scale));
     std::memcpy(&check, row + dim + sizeof(scale), sizeof(check));
-    if (check != row_check(codes, dim, scale, task.view.ids[slot])) {
-        return false;
-    }
-    const float similarity =
-        static_cast<float>(task.dot(codes, query.wide)) * (scale * query.wide.scale);
-    query.best.push(similarity, slot);
-    return true;
+    similarity = static_cast<float>(task.dot(codes, query.wide)) * (scale * query.wide.scale);
+    return check == row_check(codes, dim, scale, task.view.ids[slot]);
+}
+
+// Ask for all that lsh_measure reads: a row may begin and end within a line, and one line that is missing
+// costs as much as seven.
+void lsh_prefetch(const lsh_task & task, int64_t slot) {
+    const auto * row = reinterpret_cast<const int8_t *>(lsh_row(task.view, slot));
+    const int32_t n_bytes = task.quantiser.dim() + ROW_TAIL_BYTES;
+    dot_int8_prefetch(row, n_bytes);
+    __builtin_prefetch(row + n_bytes - 1);
+    __builtin_prefetch(task.view.ids + slot);
 }
 
 bool lsh_rank_candidates(const lsh_task & task, lsh_query & query) {
-    constexpr size_t AHEAD = 6;
+    constexpr size_t AHEAD = 8;
     query.found.finish();
-    const scored_row * items = query.found.data();
+    scored_row * items = query.found.data();
     for (size_t i = 0; i < query.found.size(); i++) {
         if (i + AHEAD < query.found.size()) {
-            dot_int8_prefetch(
-                reinterpret_cast<const int8_t *>(lsh_row(task.view, items[i + AHEAD].row)),
-                task.quantiser.dim());
+            lsh_prefetch(task, items[i + AHEAD].row);
         }
-        if (!lsh_rank(task, query, items[i].row)) {
+        if (!lsh_measure(task, query, items[i].row, items[i].similarity)) {
             return false;
         }
     }
+    query.best.take(items, query.found.size());
     return true;
 }
 
@@ -124,9 +129,11 @@ bool lsh_rank_allowed(const lsh_task & task, std::vector<lsh_query> & queries) {
         for (uint64_t mask = lsh_word_mask(task, word); mask; mask &= mask - 1) {
             const int64_t slot = word * WORD_SLOTS + __builtin_ctzll(mask);
             for (lsh_query & query : queries) {
-                if (!lsh_rank(task, query, slot)) {
+                float similarity;
+                if (!lsh_measure(task, query, slot, similarity)) {
                     return false;
                 }
+                query.best.push(similarity, slot);
             }
         }
     }
