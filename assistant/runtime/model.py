@@ -100,11 +100,13 @@ class Model:
         flash_attention: str = "auto",
         weight_window: str = "auto",
         window: WeightHook | None = None,
+        repack: bool = False,
         on_progress: Callable[[float], None] | None = None,
     ) -> Self:
         """Load a GGUF. `on_progress` gets the share in [0, 1].
 
-        `window` holds the weights; without one `weight_window` says how they are held. Raises
+        `window` holds the weights; without one `weight_window` says how they are held. `repack`:
+        keep a second copy of most weights, as llama.cpp does where it is not told otherwise. Raises
         ModelMissing, ModelUnreadable or OutOfMemory.
         """
         options = loading.LoadOptions(
@@ -115,6 +117,7 @@ class Model:
             n_sequences=n_sequences,
             kv_cache_type=kv_cache_type,
             flash_attention=flash_attention,
+            repack=repack,
         )
         loading.check_file(path)
         window = window or loading.find_window(path, weight_window, options)

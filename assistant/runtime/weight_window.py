@@ -25,8 +25,8 @@ from assistant.runtime.window_library import (
 
 logger: Final = logging.getLogger(__name__)
 
-# Left to the rest of the machine when the budget is automatic: a sixteenth, at most 256 MiB.
-_MARGIN_SHARE: Final = 16
+# Left to the rest of the machine when the budget is automatic: a 32nd, at most 256 MiB.
+_MARGIN_SHARE: Final = 32
 _MARGIN_BYTES_MAX: Final = 256 << 20
 _RESERVE_BYTES: Final = 512 << 20  # KV cache and graph of a model that is not loaded, guessed
 _MEASURED_BYTES: Final = 256 << 20

@@ -13,7 +13,9 @@ from assistant import native
 from assistant.errors import AssistantError
 from assistant.runtime.plan import Plan, TensorInfo
 
-N_READ_THREADS: Final = 2  # one leaves a fifth of the disk unused, more gain nothing (measured)
+# One leaves a fifth of the disk unused. While the processor computes, two read at 0.88 of the idle
+# disk's rate and four at 0.98 (means of nine and five runs).
+N_READ_THREADS: Final = 4
 _ERROR_BYTES: Final = 1024
 
 

@@ -84,7 +84,7 @@ typedef struct assistant_window_options {
     int32_t  n_read_threads;
     int32_t  n_compute_threads;
     uint32_t n_gather_rows;  /* embedding rows that are kept */
-    int32_t  require_mapping; /* 1: fail when llama.cpp has not mapped this very file */
+    int32_t  require_mapping; /* 1: fail when llama.cpp has not mapped this very file (Linux) */
     bool (*abort)(void * data); /* may be NULL: asked while the window itself computes */
     void * abort_data;
 } assistant_window_options;

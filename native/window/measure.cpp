@@ -73,15 +73,15 @@ double weight_window::measure_disk(uint64_t n_bytes, int n_threads) const {
     if (n_steps == 0 || !read_steps(pool, reader, buffer, std::min(n_rooms, n_steps))) {
         return 0;
     }
-    double best = 0; // what the machine can do, not what it does beside other work
+    // All passes together: a disk's rate swings by a fifth from one moment to the next, and its best
+    // moment is not what a token meets.
+    const auto start = std::chrono::steady_clock::now();
     for (int i = 0; i < n_passes; ++i) {
-        const auto start = std::chrono::steady_clock::now();
         if (!read_steps(pool, reader, buffer, n_steps)) {
             return 0;
         }
-        best = std::max(best, n_steps * step / seconds_since(start));
     }
-    return best;
+    return n_passes * n_steps * step / seconds_since(start);
 }
 
 double weight_window::measure_compute(uint64_t n_bytes, int n_threads) const {
@@ -112,7 +112,7 @@ double weight_window::measure_compute(uint64_t n_bytes, int n_threads) const {
         }
     };
     pass(); // warms the threads up
-    double best = 0;
+    double best = 0; // what the machine can do, not what it does beside other work
     for (int i = 0; i < n_passes; ++i) {
         n_done           = 0;
         const auto start = std::chrono::steady_clock::now();

@@ -72,7 +72,8 @@ void weight_window::start(const std::vector<weight_role> &       roles,
     if (roles.size() != index_.tensors.size()) {
         throw std::runtime_error("the plan is for another model");
     }
-    if (page_mapping_drop(files_) == 0 && options.require_mapping) {
+    const bool is_mapped = page_mapping_drop(files_) > 0 || !page_mapping_is_known;
+    if (!is_mapped && options.require_mapping) {
         throw std::runtime_error("llama.cpp does not map the file the plan was made for");
     }
     pool_ = std::make_unique<read_pool>(options.n_read_threads);

@@ -4,7 +4,7 @@ import json
 import os
 import resource
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -130,8 +130,13 @@ def test_two_threads_and_large_batches_say_the_same(written: Any) -> None:
         assert np.array_equal(found[1], expected[1])
 
 
-def test_experts_are_read_only_when_they_are_not_in_the_cache(written: Any) -> None:
+def test_experts_are_read_only_when_they_are_not_in_the_cache(
+    written: Any, record_property: Callable[[str, object], None]
+) -> None:
+    """32 experts a layer; RAM for all else and a share of the experts (`pytest -s` prints)."""
     file = written(EXPERTS[1])
+    with loaded(file, None) as model:
+        expected = run_greedy(model)
     for share in (1.0, 0.25, 0.1):
         handle = WindowHandle(file)
         experts = sum(t.n_bytes for t in handle.tensors if "_exps" in t.name)
@@ -141,7 +146,9 @@ def test_experts_are_read_only_when_they_are_not_in_the_cache(written: Any) -> N
         )
         window = WeightWindow(handle, plan)
         with loaded(file, window) as model:
-            run_greedy(model, n=8)
+            found = run_greedy(model, n=8)
+            assert found[0] == expected[0]
+            assert np.array_equal(found[1], expected[1]), share
             before = window.counters().as_dict()
             decode(model, 60)
             after = window.counters().as_dict()
@@ -149,11 +156,34 @@ def test_experts_are_read_only_when_they_are_not_in_the_cache(written: Any) -> N
         if share == 1.0:
             assert after["n_expert_bytes_read"] <= 1.1 * experts  # each is read once
             continue
-        expert_bytes = experts / (2 * 32)
-        missed = change["n_expert_misses"] * expert_bytes
-        assert 0 < change["n_expert_bytes_read"] <= 1.1 * missed
+        missed = change["n_expert_misses"] * experts / (2 * 32)  # two layers
+        ratio = change["n_expert_bytes_read"] / missed
+        told = {
+            "bytes_per_token": round(change["n_expert_bytes_read"] / 60),
+            "missing_bytes_per_token": round(missed / 60),
+            "ratio": round(ratio, 4),
+            "hit_rate": round(change["n_expert_hits"] / (60 * 2 * 4), 3),  # four are chosen
+        }
+        print(f"experts in RAM {share:.0%}: {told}")
+        record_property(f"experts {share:.0%}", told)
+        assert 0 < ratio <= 1.1
         assert change["n_expert_hits"] > 0
         assert after["n_expert_evictions"] > 0
+
+
+def test_a_prefill_reads_the_streamed_set_once(written: Any) -> None:
+    file = written(DENSE[0])
+    window = make_window(file, 0.4)
+    with loaded(file, window, n_ctx=512, n_batch=256) as model:
+        run_greedy(model, n=1)
+        before = window.counters().as_dict()
+        model.drop_sequence(0)
+        model.prefill((PROMPT * 7)[:256])  # one micro-batch
+        after = window.counters().as_dict()
+    assert after["n_graphs"] - before["n_graphs"] == 1
+    n_bytes = after["n_bytes_read"] - before["n_bytes_read"]
+    # What the ring held before and holds after is a difference of at most itself.
+    assert n_bytes <= 1.05 * window.plan.bytes_per_token + window.plan.ring_bytes
 
 
 def test_no_page_of_the_mapping_is_touched_again(written: Any) -> None:
