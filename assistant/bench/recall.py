@@ -23,6 +23,7 @@ from assistant.bench.locomo import ADVERSARIAL, Dialogue, Question, Session, loa
 from assistant.bench.report import Settings, print_report
 from assistant.conversation.recall import encode
 from assistant.errors import ModelMissing
+from assistant.memory.index import IndexKind
 from assistant.memory.memory import Memory
 from assistant.records import EncodedText, FloatArray, RecalledMemory
 
@@ -73,10 +74,12 @@ class Texts:
 
 
 @contextmanager
-def open_store(embedder: Any, now: datetime) -> Iterator[Memory]:
-    with TemporaryDirectory() as folder, Memory.open(Path(folder) / "memory.db", now=now) as memory:
-        memory.use_embedder(embedder.id, embedder.dimension)
-        yield memory
+def open_store(embedder: Any, now: datetime, index: IndexKind = "auto") -> Iterator[Memory]:
+    with TemporaryDirectory() as folder:
+        file = Path(folder) / "memory.db"
+        with Memory.open(file, now=now, index_dir=Path(folder) / "index", index=index) as memory:
+            memory.use_embedder(embedder.id, embedder.dimension)
+            yield memory
 
 
 def record(memory: Memory, dialogue: Dialogue, texts: Texts) -> dict[str, int]:
@@ -184,21 +187,43 @@ def run(
     *,
     priors: bool = True,
     pooled: bool = True,
+    indexes: Sequence[IndexKind] = ("auto",),
     on_progress: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """The benchmark's JSON object: a store for each file, and beside it all files in one."""
+    """The benchmark's JSON object: a store for each file, and beside it all files in one.
+
+    By several kinds of index: an object for each of them.
+    """
     dialogues = load_dialogues(files)
     on_progress(f"embedding {sum(d.n_messages for d in dialogues)} messages")
     texts = Texts(dialogues, embedder)
+    reports = {
+        kind: _run_with(dialogues, texts, kind, priors, pooled, on_progress) for kind in indexes
+    }
+    return (
+        reports[indexes[0]]
+        if len(indexes) == 1
+        else {str(kind): found for kind, found in reports.items()}
+    )
+
+
+def _run_with(
+    dialogues: Sequence[Dialogue],
+    texts: Texts,
+    index: IndexKind,
+    priors: bool,
+    pooled: bool,
+    on_progress: Callable[[str], None],
+) -> dict[str, Any]:
     outcomes: list[Outcome] = []
     for dialogue in dialogues:
         on_progress(f"{dialogue.name}: {len(dialogue.questions)} questions")
-        with open_store(embedder, dialogue.sessions[0].date) as memory:
+        with open_store(texts.embedder, dialogue.sessions[0].date, index) as memory:
             outcomes += _ask_all(memory, [dialogue], texts, priors)
     report = report_of(outcomes)
     if pooled:
         on_progress("all files in one store")
-        with open_store(embedder, dialogues[0].sessions[0].date) as memory:
+        with open_store(texts.embedder, dialogues[0].sessions[0].date, index) as memory:
             report["pooled"] = report_of(_ask_all(memory, dialogues, texts, priors))
     times = [outcome.ms for outcome in outcomes]
     report["embed_ms"] = round(float(np.median(texts.embed_ms)), 2)
@@ -229,8 +254,22 @@ def _ask_all(
 @click.option(
     "--fit", "fitting", is_flag=True, help="Fit the weights of memory/weights.py instead."
 )
+@click.option(
+    "--index",
+    "indexes",
+    type=click.Choice(["auto", "exact", "lsh", "hnsw"]),
+    multiple=True,
+    default=("auto",),
+    help="The recall index, again and again for several in one run.",
+)
 @click.pass_obj
-def command(settings: Settings, files: tuple[Path, ...], no_priors: bool, fitting: bool) -> None:
+def command(
+    settings: Settings,
+    files: tuple[Path, ...],
+    no_priors: bool,
+    fitting: bool,
+    indexes: tuple[IndexKind, ...],
+) -> None:
     """Evidence recall on LoCoMo files."""
     from assistant.conversation.assemble import open_embedder
 
@@ -244,4 +283,5 @@ def command(settings: Settings, files: tuple[Path, ...], no_priors: bool, fittin
     if fitting:
         print_report(fit(files, embedder, on_progress=say), settings)
         return
-    print_report(run(files, embedder, priors=not no_priors, on_progress=say), settings)
+    report = run(files, embedder, priors=not no_priors, indexes=indexes, on_progress=say)
+    print_report(report, settings)

@@ -55,15 +55,18 @@ def run(
             on_progress("recalling")
             now = START + timedelta(days=800)
             first_ms = _recall(memory, asked[0], random, now).elapsed_ms
+            meanings = [_meaning(memory, random, now) for _ in range(N_QUERIES)]
             picked = [asked[i] for i in random.integers(0, len(asked), N_QUERIES)]
             recalls = [_recall(memory, text, random, now).elapsed_ms for text in picked]
             on_progress("recording")
             records = _record(memory, texts, random, now)
             mixed = [_after_one(memory, text, random, now) for text in picked[:100]]
-            size = memory.stats()["bytes"]
+            size, kinds = memory.stats()["bytes"], sorted(memory.nearest(_direction(random), now))
     return {
         "messages": n,
         "questions": N_QUERIES,
+        "indexes": kinds,
+        "meaning_ms": _percentiles(meanings),
         "recall_ms": _percentiles(recalls),
         "recall_after_a_message_ms": _percentiles(mixed),
         "record_ms": _percentiles(records),
@@ -91,6 +94,14 @@ def _recall(memory: Memory, text: str, random: np.random.Generator, now: datetim
     return memory.recall(
         text, _direction(random), now, k=5, token_budget=320, count_tokens=lambda t: len(t) // 4
     )
+
+
+def _meaning(memory: Memory, random: np.random.Generator, now: datetime) -> float:
+    """The part of a recall that searches by meaning, in both views."""
+    vector = _direction(random)
+    started = perf_counter()
+    memory.nearest(vector, now)
+    return (perf_counter() - started) * 1000
 
 
 def _record(

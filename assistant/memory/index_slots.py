@@ -86,8 +86,12 @@ class SlotTable:
     def allowed(self, allowed: AllowedIds) -> npt.NDArray[np.uint8]:
         """A filter by memory id as bits by slot."""
         if allowed.dtype == np.bool_:
+            ids = self.ids
+            first, last = (int(ids[0]), int(ids[-1])) if self.n else (0, -1)
+            if self._n_rising == self.n == last - first + 1 and last < allowed.size:
+                return np.packbits(allowed[first : last + 1], bitorder="little")  # no gaps
             known = np.append(allowed, False)
-            return np.packbits(known[np.minimum(self.ids, allowed.size)], bitorder="little")
+            return np.packbits(known.take(ids, mode="clip"), bitorder="little")
         slots = self.find(allowed.astype(np.int64, copy=False))
         flags = np.zeros(self.n, np.bool_)
         flags[slots[slots >= 0]] = True

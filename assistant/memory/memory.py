@@ -18,7 +18,7 @@ from assistant.memory.caches import Caches
 from assistant.memory.derived import DerivedMemory
 from assistant.memory.index import IndexKind
 from assistant.memory.schema import Store, to_text
-from assistant.memory.search import Query, measure_all, search
+from assistant.memory.search import Query, measure_all, nearest_all, search
 from assistant.memory.upkeep import KeptMemory
 from assistant.memory.vectors import Meaning
 from assistant.memory.words import replace_speakers
@@ -235,6 +235,15 @@ class Memory(DerivedMemory, KeptMemory):
         """Memory ids (m,) of every candidate and their raw signals (m,): to fit the weights on."""
         ids, signals = measure_all(self.store, self._caches, Query(query, vector, now))
         return ids, signals.values
+
+    def nearest(self, vector: FloatArray, now: datetime) -> dict[str, npt.NDArray[np.int64]]:
+        """Memory ids of the candidates by meaning alone, by the index that answered: to time them."""
+        found = nearest_all(self.store, self._caches, Query("", vector, now))
+        views = self._caches.vectors.kinds.items()
+        return {
+            f"{view}: {kind}": self._caches.columns.id[rows]
+            for (view, kind), (rows, _) in zip(views, found, strict=True)
+        }
 
     def query_text(self, query: str) -> str:
         """What to embed for a query: names of speakers are features, not words, so one that is

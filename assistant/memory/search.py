@@ -20,7 +20,7 @@ from assistant.memory.messages import read_memories
 from assistant.memory.question import Question, take_apart
 from assistant.memory.retention import is_weak
 from assistant.memory.schema import Store
-from assistant.memory.signals import Signals, measure, recallable
+from assistant.memory.signals import Asked, Found, Signals, measure, recallable
 from assistant.memory.weights import active_weights
 from assistant.records import FloatArray, Recall
 
@@ -86,6 +86,17 @@ def measure_all(store: Store, caches: Caches, query: Query) -> tuple[RowArray, S
     allowed = recallable(columns, question, ("active",))
     signals = measure(store, caches, question, query.vector, query.now, allowed)
     return columns.id[signals.rows], signals
+
+
+def nearest_all(store: Store, caches: Caches, query: Query) -> list[Found]:
+    """The candidates by meaning alone, rows and cosines in each view: to time them."""
+    caches.refresh(store)
+    columns, vectors = caches.columns, caches.vectors
+    question = take_apart(query.text, columns.speakers, query.now)
+    allowed = recallable(columns, question, ("active",))
+    return Asked(columns, vectors, query.vector if vectors.fits(query.vector) else None).nearest(
+        allowed
+    )
 
 
 def rank(store: Store, caches: Caches, query: Query, question: Question, n: int) -> Ranking:

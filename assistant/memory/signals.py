@@ -75,8 +75,14 @@ class Asked:
         """The nearest rows and their cosines, by the text alone and by the text in its context."""
         if self.vector is None or self.columns.n == 0:
             return []
-        by_id = np.zeros(int(self.columns.id[-1]) + 1, np.bool_)
-        by_id[self.columns.id[allowed]] = True
+        ids = self.columns.id
+        by_id = np.zeros(int(ids[-1]) + 1, np.bool_)
+        if ids[-1] - ids[0] + 1 == len(
+            ids
+        ):  # ids rise: nothing was erased, and a slice is 20 times faster
+            by_id[int(ids[0]) :] = allowed
+        else:
+            by_id[ids] = allowed
         found = []
         for view in (TEXT_VIEW, CONTEXT_VIEW):
             ids, cosines = self.vectors.nearest(view, self.vector, N_BY_MEANING, by_id)

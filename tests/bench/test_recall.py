@@ -73,4 +73,7 @@ def test_the_report_counts_questions_with_evidence_that_resolves(tmp_path: Path)
     assert report["questions"] == 1
     assert report["recall_at"]["5"] == 1.0
     assert set(report["by_category"]) == {"4", "5"}
+    by_index = run([file], HashEmbedder(), indexes=("exact", "lsh", "hnsw"))
+    for kind in ("exact", "lsh", "hnsw"):
+        assert by_index[kind]["recall_at"] == report["recall_at"], kind
     assert {"recall_at", "all_at", "pooled", "embed_ms", "query_ms"} <= set(report)

@@ -85,6 +85,19 @@ def test_a_filter_admits_ids_or_a_bool_for_each_id(kind: str, share: float, tmp_
     assert found(index, vectors[5], 10, allowed=nothing) == []
 
 
+@pytest.mark.parametrize("n_flags", [100, 301, 700])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_filter_fits_ids_without_gaps_too(kind: str, n_flags: int, tmp_path: Path) -> None:
+    vectors = make_vectors(300)
+    index = make_index(kind, tmp_path, make_batch(list(range(1, 301)), vectors))
+    flags = np.random.default_rng(2).random(n_flags) < 0.5
+    allowed = np.flatnonzero(flags[:301])
+    wanted = set(allowed[allowed > 0].tolist())
+    assert set(found(index, vectors[0], 300, allowed=flags)) == wanted
+    index.remove(np.array([min(wanted)]))
+    assert set(found(index, vectors[0], 300, allowed=flags)) == wanted - {min(wanted)}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_more_than_there_are_gives_all_and_none_gives_none(kind: str, tmp_path: Path) -> None:
     vectors = make_vectors(3)
