@@ -3,6 +3,7 @@
 Knows the protocols of `assistant.tui.session` and nothing of how screens draw.
 """
 
+import asyncio
 import threading
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field, replace
@@ -385,9 +386,12 @@ def make_store() -> FakeStore:
 
 
 async def wait_for(pilot: Pilot[int], condition: Callable[[], bool], seconds: float = 10.0) -> None:
-    """Let the app run until `condition` holds."""
+    """Let the app run until `condition` holds.
+
+    Not with `pilot.pause`: it waits for every widget, also for one that is removed meanwhile.
+    """
     for _ in range(int(seconds / 0.02)):
-        await pilot.pause(0.02)
+        await asyncio.sleep(0.02)
         if condition():
             return
     raise AssertionError("the condition never held")

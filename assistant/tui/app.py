@@ -16,6 +16,7 @@ from textual.dom import DOMNode
 from textual.screen import Screen
 
 from assistant.errors import AssistantError
+from assistant.tui import tidy
 from assistant.tui.commands import CommandProvider
 from assistant.tui.history import PromptHistory
 from assistant.tui.keys import keys_of, read_keymap
@@ -117,6 +118,7 @@ class AssistantApp(App[int]):
         await asyncio.to_thread(self.backend.close)
 
     def on_mount(self) -> None:
+        self.call_after_refresh(tidy.begin)
         if self.facts.first_run and self.shelf is not None:
             self.run_worker(self._first_run(self.shelf))
 

@@ -206,6 +206,16 @@ async def test_quitting_closes_the_engine_and_the_store() -> None:
     assert engine.store.closed
 
 
+async def test_quitting_at_once_ends_quietly() -> None:
+    for n_pauses in range(4):
+        app = make_app(FakeEngine(FakeStore()))
+        async with app.run_test() as pilot:
+            for _ in range(n_pauses):
+                await pilot.pause()
+            app.exit(0)
+        assert app.return_value == 0
+
+
 async def test_reading_on_up_the_page_is_not_disturbed_and_end_follows_again() -> None:
     store = FakeStore()
     store.add(

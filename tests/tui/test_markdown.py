@@ -7,14 +7,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
+from textual.widgets import Markdown
 
 import assistant.tui.app as app_module
 from assistant.tui.app import AssistantApp
 from assistant.tui.themes import DARK
-from assistant.tui.widgets.answer import Answer
+from assistant.tui.widgets.answer import Answer, split_finished, stop_stream
 from assistant.tui.widgets.markdown_text import draw_markdown
+from assistant.tui.widgets.prompt import PromptInput
 from assistant.tui.widgets.still_answer import StillAnswer
-from tui_fakes import drawn
+from assistant.tui.widgets.transcript import Transcript
+from tui_fakes import FakeEngine, FakeStore, drawn, is_idle, make_app, wait_for
 
 SAMPLES = {
     "prose": "A paragraph with **bold**, *italic*, ~~gone~~ and `code` that is long enough to wrap "
@@ -57,6 +60,40 @@ async def lines_of(text: str, still: bool) -> list[str]:
 async def test_an_answer_looks_the_same_streaming_and_standing(name: str) -> None:
     text = SAMPLES[name]
     assert await lines_of(text, still=True) == await lines_of(text, still=False)
+
+
+@pytest.mark.parametrize("name", SAMPLES)
+def test_cutting_off_the_finished_blocks_loses_nothing(name: str) -> None:
+    finished, growing = split_finished(SAMPLES[name])
+    assert finished + growing == SAMPLES[name]
+    whole = [line.plain for line in draw_markdown(SAMPLES[name], 60)]
+    parts = [line.plain for text in (finished, growing) for line in draw_markdown(text, 60)]
+    assert [line for line in parts if line] == [line for line in whole if line]
+
+
+async def test_a_long_answer_in_small_pieces_ends_up_whole_and_with_few_widgets() -> None:
+    text = "\n\n".join(SAMPLES.values())
+    engine = FakeEngine(FakeStore(), reply=text, tokens_per_second=400)
+    app = make_app(engine)
+    async with app.run_test(size=(80, 24)) as pilot:
+        prompt = app.screen.query_one(PromptInput)
+        prompt.fill("go")
+        prompt.action_send()
+        transcript = app.screen.query_one(Transcript)
+        await wait_for(pilot, lambda: bool(transcript.last and transcript.last.query(StillAnswer)))
+        await wait_for(pilot, lambda: is_idle(app))
+        view = transcript.last
+        assert view is not None
+        assert view.reply == text
+        assert [answer.source for answer in view.query(StillAnswer)] == [text]
+        assert not view.query(Answer)
+
+
+async def test_a_stream_that_never_began_is_stopped_without_ending_whoever_waits() -> None:
+    app = Both("text", still=False)
+    async with app.run_test():
+        await stop_stream(Markdown.get_stream(app.query_one(Answer)))
+        assert app.query_one(Answer).source == "text"
 
 
 @given(st.text(max_size=300), st.integers(1, 90))

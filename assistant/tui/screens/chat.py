@@ -6,6 +6,7 @@ memory or models. What the keys on a turn do is in `turn_actions`, the slash com
 
 from collections.abc import Coroutine
 from dataclasses import replace
+from time import perf_counter
 from typing import Any, ClassVar
 
 from textual import on, work
@@ -24,7 +25,7 @@ from assistant.conversation.events import (
     TokenText,
 )
 from assistant.errors import ModelError
-from assistant.tui import commands
+from assistant.tui import commands, tidy
 from assistant.tui.messages import (
     BackgroundDone,
     BackgroundFailed,
@@ -48,7 +49,7 @@ from assistant.tui.widgets.phase import PhaseLine
 from assistant.tui.widgets.prompt import PromptInput
 from assistant.tui.widgets.transcript import Transcript
 from assistant.tui.widgets.turn import TurnView, recorded_turn
-from assistant.tui.worker import DRAWS_PER_SECOND, Backend, Listener
+from assistant.tui.worker import DRAWS_PER_SECOND, DRAWS_WHILE_TYPING, Backend, Listener
 
 WELCOME: dict[ChatMode, str] = {
     "normal": "Nothing you write leaves this machine.\n"
@@ -56,6 +57,8 @@ WELCOME: dict[ChatMode, str] = {
     "temporary": "A temporary chat.\nNo memory is read, and nothing of it is kept.",
     "read-only": "A read-only chat.\nMemories are read, and nothing of it is kept.",
 }
+TYPING_SECONDS = 0.5  # after a key, how long the person is taken to be typing
+QUIET_SECONDS = 3.0  # after an answer, how long until what lies about is swept up
 STILL_WRITING = "The assistant is still writing. Esc stops it."
 
 
@@ -86,6 +89,7 @@ class ChatScreen(StoreScreen[None]):
         self._finder = Finder(self)
         self._consent = ConsentFlow(self)
         self._told_background = False
+        self._typed_at = 0.0
         self._listener = Listener(self.post_message)
 
     def begin(self, work: Coroutine[Any, Any, None]) -> object:
@@ -173,7 +177,9 @@ class ChatScreen(StoreScreen[None]):
         for event in events:
             await self._draw(event)
         if events:
-            self.set_timer(1 / DRAWS_PER_SECOND, self.draw_events)
+            is_typing = perf_counter() - self._typed_at < TYPING_SECONDS
+            rate = DRAWS_WHILE_TYPING if is_typing else DRAWS_PER_SECOND
+            self.set_timer(1 / rate, self.draw_events)
 
     async def _draw(self, event: Event) -> None:
         if isinstance(event, Phase):
@@ -252,6 +258,12 @@ class ChatScreen(StoreScreen[None]):
             if self._status.model is not None:
                 now = self.backend.clock()
                 self.backend.when_idle(lambda engine: engine.idle(now))
+            self.set_timer(QUIET_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        """Only while nothing is written or typed; else the next answer's end will do."""
+        if not self.backend.busy and perf_counter() - self._typed_at > TYPING_SECONDS:
+            tidy.sweep()
 
     # --- what the person does ------------------------------------------------------------------
 
@@ -297,6 +309,7 @@ class ChatScreen(StoreScreen[None]):
     @on(PromptInput.Typed)
     def typed(self, event: PromptInput.Typed) -> None:
         """Name the commands that fit while one is typed."""
+        self._typed_at = perf_counter()
         fitting = commands.matching(event.text)
         if fitting:
             self.set_hint(
@@ -319,7 +332,7 @@ class ChatScreen(StoreScreen[None]):
         """Read the prompt ahead while the person thinks."""
         if self.backend.busy or self._status.model is None or event.text.startswith("/"):
             return
-        if self.frame.facts.may_prefill():
+        if self.replaces is None and self.frame.facts.may_prefill():
             now = self.backend.clock()
             self.backend.when_idle(lambda engine: engine.prefill(event.text, now))
 

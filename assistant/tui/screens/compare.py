@@ -14,7 +14,7 @@ from assistant.conversation.events import Phase, Replied, TokenText
 from assistant.tui.messages import EngineFree, EventsWaiting, JobFailed
 from assistant.tui.session import TurnText
 from assistant.tui.text import clean, one_line, plain
-from assistant.tui.widgets.answer import Answer
+from assistant.tui.widgets.answer import Answer, stop_stream
 from assistant.tui.widgets.key_bar import KeyBar
 from assistant.tui.widgets.phase import PhaseLine
 from assistant.tui.worker import DRAWS_PER_SECOND, Backend, Listener
@@ -83,7 +83,7 @@ class CompareScreen(Screen[None]):
         self._backend.job_done()
         self._running = False
         self.query_one(PhaseLine).phase = None
-        await self._stream.stop()
+        await stop_stream(self._stream)
 
     def action_back(self) -> None:
         """Esc stops the answer first, and leaves when it is still."""

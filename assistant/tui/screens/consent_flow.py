@@ -18,7 +18,9 @@ class ConsentFlow:
         """Show the next question, or none."""
         if self._chat.status.memory_mode != "ask":
             return
-        waiting = await self._chat.ask(lambda store: list(store.candidates())) or []
+        waiting = await self._chat.ask(lambda store: list(store.candidates()))
+        if waiting is None:
+            return
         chip = self._chat.consent_chip
         chip.ask(waiting[0] if waiting else None, max(0, len(waiting) - 1))
         if not waiting and chip.has_focus:

@@ -1,6 +1,6 @@
 """What every screen over the store shares: questions to it, and errors named in a corner."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import TypeVar, cast
 
 from textual.screen import Screen
@@ -28,19 +28,19 @@ class StoreScreen(Screen[ResultType]):
 
     async def ask(self, question: Callable[[Store], T]) -> T | None:
         """The store's answer; None, and the reason in the corner, where it failed."""
-        try:
-            return await self.backend.ask_store(question)
-        except AssistantError as error:
-            self.tell(str(error), error=True)
-            return None
+        return await self._answer(self.backend.ask_store(question))
 
     async def ask_engine(self, question: Callable[[Engine], T]) -> T | None:
         """As `ask`, for what needs the models; it waits for a turn that runs."""
+        return await self._answer(self.backend.ask_engine(question))
+
+    async def _answer(self, answer: Awaitable[T]) -> T | None:
         try:
-            return await self.backend.ask_engine(question)
+            found = await answer
         except AssistantError as error:
             self.tell(str(error), error=True)
             return None
+        return found if self.children else None  # the person has left the screen meanwhile
 
     async def do(self, change: Callable[[Store], object]) -> bool:
         """Change something; False, and the reason in the corner, where it failed."""

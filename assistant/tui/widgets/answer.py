@@ -5,6 +5,7 @@ their text with the address beside it (no click action), HTML is shown as it is 
 tooltips (Textual parses those as markup), code is coloured only by the language it names. Knows no turn.
 """
 
+import asyncio
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -20,6 +21,7 @@ from textual.widgets import Markdown
 from textual.widgets._markdown import (
     MarkdownBlock,
     MarkdownFence,
+    MarkdownStream,
     MarkdownTable,
     MarkdownTableCellContents,
     MarkdownTableContent,
@@ -124,6 +126,28 @@ class Table(MarkdownTable):
 
     async def _update_from_block(self, block: MarkdownBlock) -> None:
         await MarkdownBlock._update_from_block(self, block)
+
+
+async def stop_stream(stream: MarkdownStream) -> None:
+    """End a stream, also one that has not begun.
+
+    Textual 8.2 cancels the stream's task and waits for it; a task that never ran ends cancelled, and
+    the CancelledError would end the message loop of the screen that waits: a dead, empty screen.
+    """
+    try:
+        await stream.stop()
+    except asyncio.CancelledError:
+        current = asyncio.current_task()
+        if current is not None and current.cancelling():
+            raise  # it is this task that is to end
+
+
+def split_finished(text: str) -> tuple[str, str]:
+    """Markdown that is still being written -> its finished blocks, and the one that may yet grow."""
+    starts = [token.map[0] for token in make_parser().parse(text) if token.level == 0 and token.map]
+    lines = text.splitlines(keepends=True)
+    cut = starts[-1] if starts else 0
+    return "".join(lines[:cut]), "".join(lines[cut:])
 
 
 class Answer(Markdown):

@@ -17,8 +17,10 @@ from textual.widgets.markdown import MarkdownStream
 from assistant.records import Recall, RecalledMemory, Reply
 from assistant.tui.session import TurnText
 from assistant.tui.text import FAINT, clean, count, day, one_line, plain
-from assistant.tui.widgets.answer import Answer, make_parser
+from assistant.tui.widgets.answer import Answer, make_parser, split_finished, stop_stream
 from assistant.tui.widgets.still_answer import StillAnswer
+
+MOST_BLOCKS = 3  # blocks of a growing answer kept as widgets of their own
 
 
 class TurnView(Vertical, can_focus=True):
@@ -73,6 +75,7 @@ class TurnView(Vertical, can_focus=True):
         self._said: list[Content] = []
         self._open = False
         self._n_words = 1
+        self._written = ""
 
     def compose(self) -> ComposeResult:
         yield Static(plain(self.turn.prompt), classes="prompt-text")
@@ -86,7 +89,7 @@ class TurnView(Vertical, can_focus=True):
 
     @property
     def reply(self) -> str:
-        return self._answer.source if self._stream else self.turn.reply
+        return self._written if self._stream else self.turn.reply
 
     @property
     def n_words(self) -> int:
@@ -113,18 +116,34 @@ class TurnView(Vertical, can_focus=True):
             assert isinstance(self._answer, Answer), "a finished answer is not written to"
             self._stream = Markdown.get_stream(self._answer)
         self._n_words += text.count(" ")  # about: it is drawn while the answer grows
-        await self._stream.write(clean(text))
+        text = clean(text)
+        self._written += text
+        await self._stream.write(text)
+        if len(self._answer.children) > MOST_BLOCKS:
+            await self._freeze()
+
+    async def _freeze(self) -> None:
+        """Turn the finished blocks into one widget: every draw lays out all that are mounted."""
+        assert isinstance(self._answer, Answer)
+        assert self._stream is not None
+        await stop_stream(self._stream)
+        finished, growing = split_finished(self._answer.source)
+        with self.app.batch_update():
+            if finished.strip():
+                await self.mount(StillAnswer(finished, classes="answer"), before=self._answer)
+                await self._answer.update(growing)
+        self._stream = Markdown.get_stream(self._answer)
 
     async def finish(self, turn: TurnText) -> None:
         """The reply is complete or stopped; `turn` holds it as it was recorded."""
         if self._stream is not None:
-            await self._stream.stop()
+            await stop_stream(self._stream)
             self._stream = None
         if isinstance(self._answer, Answer) and turn.reply:
             still = StillAnswer(turn.reply, classes="answer")
             with self.app.batch_update():  # it looks the same, so nobody must see it change
-                await self.mount(still, after=self._answer)
-                await self._answer.remove()
+                await self.query_children(".answer").remove()
+                await self.mount(still, after=self.query_one(".prompt-text"))
             self._answer = still
         self.update_turn(turn)
 
