@@ -43,6 +43,11 @@ class FakeModelInfo:
     slow_warning: str = ""
 
 
+def _n_common(first: Sequence[int], second: Sequence[int]) -> int:
+    pairs = enumerate(zip(first, second, strict=False))
+    return next((n for n, (a, b) in pairs if a != b), min(len(first), len(second)))
+
+
 def echo(prompt: str) -> str:
     """The default reply: the last words of the prompt."""
     return "You said: " + " ".join(prompt.split()[-3:])
@@ -106,11 +111,9 @@ class FakeModel:
         *,
         sequence: int = 0,
         on_progress: Callable[[float], None] | None = None,
+        step: int | None = None,
     ) -> FakePrefill:
-        held = self.cache.get(sequence, [])
-        n_reused = 0
-        while n_reused < min(len(held), len(tokens)) and held[n_reused] == tokens[n_reused]:
-            n_reused += 1
+        n_reused = max((_n_common(held, tokens) for held in self.cache.values()), default=0)
         self.cache[sequence] = list(tokens)
         if on_progress:
             on_progress(1.0)

@@ -25,6 +25,7 @@ BENCHMARKS: Final = MappingProxyType(
         "store": "assistant.bench.store",
         "thoughts": "assistant.bench.thoughts",
         "tui": "assistant.bench.tui",
+        "typing": "assistant.bench.typing",
         "window": "assistant.bench.window",
     }
 )

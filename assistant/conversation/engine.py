@@ -4,7 +4,7 @@ Knows the stages and their order, the open conversation and how a turn is stoppe
 end (it yields events), no library and no clock: `now` is an argument.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -37,7 +37,7 @@ from assistant.conversation.prompt import (
 )
 from assistant.conversation.recall import RecallLimits, encode, recall, recall_passages
 from assistant.conversation.states import KeptStates
-from assistant.errors import InputError, TimedOut
+from assistant.errors import GenerationError, InputError, TimedOut
 from assistant.memory.memory import Memory
 from assistant.records import (
     ChatMessage,
@@ -53,6 +53,8 @@ Mode = Literal["normal", "read-only", "temporary"]
 LoadModel = Callable[[Callable[[float], None]], LanguageModel]
 
 SEQUENCE_ASIDE: Final = 1  # for answers that must not evict the conversation's prefix
+SEQUENCE_TYPED: Final = 3  # for the prompt of what is being typed; 1 and 2 are post-think's
+GUESS_STEP: Final = 16  # default; 8 to 128 tokens: what Enter may lose of a prompt read ahead
 N_TITLE_CHARACTERS: Final = 60
 
 
@@ -159,6 +161,7 @@ class Engine:
                 yield from self._generate(prompt, draft, options)  # 4 a stop keeps what came
         finally:
             reply = self._finish(turn, draft, recalled, prompt, encoded, now)  # 5 and its job
+            self._drop_guess()
             self._running = False
         yield Replied(turn, reply)  # the person can type again
 
@@ -220,6 +223,7 @@ class Engine:
         Raises NotFound.
         """
         self._keep_state()
+        self._drop_guess()
         self.history.open(conversation_id)
         self.mode = mode
         if self._model is not None:
@@ -241,23 +245,47 @@ class Engine:
 
         The next turn then evaluates its own text only. Ends at `stop`.
         """
-        if self._model is not None and self.history.turns:
-            messages = history_messages(self.behaviour.system, self.history.turns)
+        messages = history_messages(self.behaviour.system, self.history.turns)
+        if self._model is not None and messages:
+            self._begin_stoppable()
             tokens = self._model.render(messages, add_generation_prompt=False)
-            self._model.prefill(tokens, sequence=SEQUENCE)
+            self._read_ahead(tokens, SEQUENCE)
+            self._running = False
 
     def prefill(self, text: str, now: datetime) -> None:
         """Recall for what is typed so far and read the prompt for it, before Enter is pressed.
 
-        Lossless: whatever is wrong by then is read again. Ends at `stop`.
+        Lossless: it is read beside the conversation, whose own prefix stays as it is. The turn
+        takes over what is still right of it, and what is not is dropped. Ends at `stop`.
         """
         if self._model is None or not text.strip():
             return
-        encoded = encode(text, self.embedder, now)
-        turn = Turn(0, self.conversation_id or 0, 0, 0, now)
-        recalled = self._recall(encoded, turn, now, DEFAULT_OPTIONS)
-        prompt = self._prompt(text, recalled, DEFAULT_OPTIONS)
-        self._model.prefill(prompt.tokens[:-1], sequence=SEQUENCE)
+        self._begin_stoppable()
+        turns = self.history.turns
+        try:
+            encoded = encode(text, self.embedder, now)
+            turn = Turn(0, self.conversation_id or 0, 0, 0, now)
+            recalled = self._recall(encoded, turn, now, DEFAULT_OPTIONS)
+            prompt = self._prompt(text, recalled, DEFAULT_OPTIONS)
+            self._read_ahead(prompt.tokens[:-1], SEQUENCE_TYPED, GUESS_STEP)
+        except GenerationError:  # no room beside the conversation: then nothing is read ahead
+            self._drop_guess()
+        finally:
+            self.history.turns = turns  # a turn that only a guess has no room for stays
+            self._running = False
+
+    def _read_ahead(self, tokens: Sequence[int], sequence: int, step: int | None = None) -> None:
+        model = self.load()
+
+        def on_progress(share: float) -> None:
+            if self._stopping.is_set():  # a stop from before the model began to read
+                model.stop()
+
+        model.prefill(tokens, sequence=sequence, on_progress=on_progress, step=step)
+
+    def _drop_guess(self) -> None:
+        if self._model is not None:
+            self._model.drop_sequence(SEQUENCE_TYPED)
 
     def close(self) -> None:
         """Save the open conversation's KV state and free the model. The store stays open."""

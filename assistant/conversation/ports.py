@@ -59,8 +59,12 @@ class LanguageModel(TokenCounter, Protocol):
         *,
         sequence: int = 0,
         on_progress: Callable[[float], None] | None = None,
+        step: int | None = None,
     ) -> Prefilled:
-        """Evaluate what is not in the KV cache of `sequence` yet; ends early on `stop`."""
+        """Evaluate what is not in the KV cache of `sequence` yet; ends early on `stop`.
+
+        `step`: tokens read at once, which is what a stop loses.
+        """
 
     def stream(
         self,

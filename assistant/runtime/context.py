@@ -140,6 +140,7 @@ class Context:
         whole = self.length(source) == end
         if not whole and self._is_recurrent:
             return False
+        self.remove(target, 0)
         self._lib.llama_memory_seq_cp(self._memory, source, target, 0, -1 if whole else end)
         return True
 

@@ -16,7 +16,10 @@ class Cells(Protocol):
         """Empty positions [start, end). False where a model cannot forget a part of its state."""
 
     def copy(self, source: int, target: int, end: int) -> bool:
-        """Let `target` share positions [0, end) of `source`. False where only all can be shared."""
+        """Let `target` hold positions [0, end) of `source`, and nothing else.
+
+        False, and nothing has changed, where only all of a sequence can be shared.
+        """
 
     def length(self, sequence: int) -> int:
         """Positions that the sequence holds."""
@@ -51,7 +54,7 @@ class KvCache:
         shared = [min(count_common(held, tokens), limit) for held in self._tokens]
         donor = max(range(self.n_sequences), key=lambda s: (shared[s], s == sequence))
         self._touch(sequence)
-        if shared[donor] > shared[sequence] + DONOR_GAIN and self.copy(
+        if shared[donor] > shared[sequence] + DONOR_GAIN and self._share(
             donor, sequence, shared[donor]
         ):
             return shared[donor]
@@ -96,12 +99,18 @@ class KvCache:
         """Make `target` share the first `n` positions of `source`; returns how many it holds."""
         held = len(self._tokens[source])
         n = held if n is None else min(n, held)
-        self.drop(target)
-        if n == 0 or not self._cells.copy(source, target, n):
+        if n == 0 or not self._share(source, target, n):
+            self.drop(target)
             return 0
-        self._tokens[target] = self._tokens[source][:n]
         self._touch(target)
         return n
+
+    def _share(self, source: int, target: int, n: int) -> bool:
+        """False, and `target` keeps what it holds, where the cells cannot be shared in part."""
+        if not self._cells.copy(source, target, n):
+            return False
+        self._tokens[target] = self._tokens[source][:n]
+        return True
 
     def drop(self, sequence: int) -> None:
         self._cells.remove(sequence, 0)

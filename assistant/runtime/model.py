@@ -184,17 +184,23 @@ class Model:
         *,
         sequence: int = 0,
         on_progress: Callable[[float], None] | None = None,
+        step: int | None = None,
     ) -> Prefill:
-        """Read a prompt into `sequence`, evaluating only what it does not hold yet."""
+        """Read a prompt into `sequence`, evaluating only what it does not hold yet.
+
+        `step`: tokens read at once, fewer than usual where a stop is likely: it loses one step.
+        """
         self._stop.clear()
-        return self._prefill(tokens, sequence, on_progress)
+        return self._prefill(tokens, sequence, on_progress, step)
 
     def _prefill(
         self,
         tokens: Sequence[int],
         sequence: int,
         on_progress: Callable[[float], None] | None = None,
+        step: int | None = None,
     ) -> Prefill:
+        n_step = min(step or self._step, self._step)
         if not 0 < len(tokens) <= self.n_ctx:
             raise GenerationError(
                 f"A prompt of {len(tokens)} tokens does not fit the context of {self.n_ctx}.",
@@ -205,10 +211,10 @@ class Model:
         while at < len(tokens) and not stopped:
             if on_progress is not None:
                 on_progress((at - n_reused) / (len(tokens) - n_reused))
-            step = tokens[at : at + self._step]
-            is_last = at + len(step) == len(tokens)
-            stopped = not self._append(step, sequence, n_outputs=int(is_last))
-            at += 0 if stopped else len(step)
+            piece = tokens[at : at + n_step]
+            is_last = at + len(piece) == len(tokens)
+            stopped = not self._append(piece, sequence, n_outputs=int(is_last))
+            at += 0 if stopped else len(piece)
         if on_progress is not None and not stopped:
             on_progress(1.0)
         self.prefilled = Prefill(at - n_reused, n_reused, stopped)

@@ -29,6 +29,7 @@ class LiveEngine:
         self._engine: ConversationEngine | None = None
         self._worker: PostThinkWorker | None = None
         self._idling = False
+        self._owes = False  # idle work was cut off and waits for the next pause
 
     def load(self, on_phase: Callable[[Progress], None]) -> ModelFacts:
         """Load the chosen model; another one than before replaces it."""
@@ -78,27 +79,35 @@ class LiveEngine:
         engine.memory.edit_thought(memory_id, encode(text, engine.embedder, now), now)
 
     def prefill(self, text: str, now: datetime) -> None:
+        """Read the prompt ahead, then go on with what the person's typing cut off."""
+        self._idling = True
         self._opened.prefill(text, now)
+        if self._idling and self._owes:
+            self._idle(now)
 
     def idle(self, now: datetime) -> None:
-        """Re-read the last turn without its notes, then derive thoughts from what was said."""
         self._idling = True
+        self._idle(now)
+
+    def _idle(self, now: datetime) -> None:
+        """Re-read the last turn without its notes, then derive thoughts from what was said."""
+        self._owes = True
         engine = self._opened
         engine.settle()
         from assistant.conversation.assemble import open_worker
 
         # Made anew each time: the person may have changed what may be kept.
         worker = self._worker = open_worker(engine, self._read_config())
-        if worker is None:
-            return
-        try:
-            if self._idling:
-                worker.run_all(now, limit=N_JOBS)
-            if self._idling:
-                engine.memory.consolidate(now)
-        finally:
-            worker.close()
-            self._worker = None
+        if worker is not None:
+            try:
+                if self._idling:
+                    worker.run_all(now, limit=N_JOBS)
+                if self._idling:
+                    engine.memory.consolidate(now)
+            finally:
+                worker.close()
+                self._worker = None
+        self._owes = not self._idling
 
     def stop(self) -> None:
         self._idling = False

@@ -9,8 +9,9 @@ import click
 import pytest
 
 from assistant import bench
-from assistant.bench import batch, decode, prefix
+from assistant.bench import batch, decode, prefix, typing
 from assistant.config import load_config
+from assistant.tui.widgets.prompt import PAUSE_SECONDS
 from conftest import MODELS_DIR, model_file
 
 SMALL = "smollm2-135m-instruct-q4_1"
@@ -59,3 +60,18 @@ def test_a_turn_evaluates_its_message_its_notes_and_little_more(tmp_path: Path):
     assert report["turns"][-1]["notes"] > 0
     assert report["reopen"]["tokens"] == 100
     assert report["reopen"]["same_token"]
+
+
+@pytest.mark.model
+def test_typing_reports_both_ways_with_the_same_recall(tmp_path: Path):
+    model_file("all-minilm-l6-v2-int8", "model.onnx")
+    flags = {"model": str(model_file(SMALL)), "sampling.max_tokens": 2, "sampling.temperature": 0}
+    config = load_config(tmp_path / "none.toml", flags, environment={})
+    report = typing.run(MODELS_DIR, config, pause_s=1.0)
+    assert report["recall_unchanged"], report
+    assert min(report["memories"]) > 1
+    assert len(report["at_once_ms"]) == len(report["after_pause_ms"]) == report["questions"]
+
+
+def test_typing_waits_for_the_last_key_as_the_app_does():
+    assert typing.KEYS_S == PAUSE_SECONDS

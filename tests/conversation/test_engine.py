@@ -10,6 +10,7 @@ import pytest
 
 from assistant.conversation import events
 from assistant.conversation.engine import AskOptions, Engine
+from assistant.conversation.history import SEQUENCE
 from assistant.conversation.recall import encode
 from assistant.errors import GenerationError, InputError, NotFound, TimedOut
 from assistant.records import NewThought, Reply
@@ -112,6 +113,53 @@ def test_settling_leaves_only_the_new_message_to_be_read(
     assert (
         model.prefills[-1].n_evaluated
         == model.count_tokens("<user> A second one <end> <assistant>") - 1
+    )
+
+
+def test_a_prompt_read_ahead_is_taken_over_by_the_turn(
+    open_engine: OpenEngine, now: datetime
+) -> None:
+    model = FakeModel(n_ctx=4096)
+    engine = open_engine(model)
+    reply_of(engine, "The boat is called Merle", now)
+    engine.open_conversation(None)
+    engine.prefill("What is the boat called?", now)
+    assert model.prefills[-1].n_evaluated > 10
+    reply_of(engine, "What is the boat called?", now)
+    assert model.prefills[-1].n_evaluated == 0
+    assert "Merle" in model.prompts[-1]
+    assert list(model.cache) == [SEQUENCE], "what was typed is held in no other sequence"
+
+
+def test_a_wrong_guess_costs_the_conversation_nothing(
+    open_engine: OpenEngine, now: datetime
+) -> None:
+    model = FakeModel(n_ctx=300)
+    engine = open_engine(model, n_memories=0)
+    for n in range(3):
+        reply_of(engine, f"Question number {n} about boats", now)
+    engine.settle()
+    held, turns = list(model.cache[SEQUENCE]), list(engine.history.turns)
+    engine.prefill(" ".join(["paste"] * 200), now)
+    assert model.cache[SEQUENCE] == held
+    assert engine.history.turns == turns, "no turn leaves for a message that was never sent"
+    reply_of(engine, "Another question", now)
+    assert model.prefills[-1].n_reused >= len(held)
+    engine.prefill("And a third", now)
+    engine.open_conversation(None)
+    assert list(model.cache) == [SEQUENCE]
+
+
+def test_a_new_conversation_has_its_system_prompt_read_while_nobody_waits(
+    open_engine: OpenEngine, now: datetime
+) -> None:
+    model = FakeModel(n_ctx=4096)
+    engine = open_engine(model, n_memories=0)
+    engine.load()
+    engine.settle()
+    reply_of(engine, "Hello", now)
+    assert (
+        model.prefills[-1].n_evaluated == model.count_tokens("<user> Hello <end> <assistant>") - 1
     )
 
 

@@ -76,6 +76,14 @@ def test_another_sequence_that_shares_much_more_lends_its_cells():
     assert cells.lengths == [40, 40, 0]
 
 
+def test_a_sequence_that_cannot_lend_a_part_costs_the_other_nothing():
+    cache, cells = filled(list(range(40)), is_recurrent=True)
+    cells.lengths[1] = 10
+    cache.append(1, list(range(10)))
+    assert cache.reuse(1, [*range(30), 99]) == 10
+    assert cache.tokens(1) == list(range(10))
+
+
 def test_a_small_gain_is_not_worth_the_own_cells():
     tokens = list(range(DONOR_GAIN))
     cache, _ = filled(tokens)

@@ -13,7 +13,7 @@ from textual.widgets import TextArea
 
 from assistant.tui.history import PromptHistory
 
-PAUSE_SECONDS = 0.5  # how long no key must come before the prompt is read ahead
+PAUSE_SECONDS = 0.3  # how long no key must come before the prompt is read ahead
 
 
 class PromptInput(TextArea):
