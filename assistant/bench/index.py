@@ -29,6 +29,7 @@ from assistant.records import FloatArray
 
 ROUNDS: Final = 5
 N_CHANGES: Final = 500  # inserts and deletes measured
+N_ALLOWED: Final = 200  # questions among 1 % of the rows
 BATCH: Final = 16_384
 MIN_BANDWIDTH_BYTES: Final = 256 << 20  # larger than any cache
 ONE_THREAD: Final = ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")
@@ -112,6 +113,31 @@ def measure_changes(index: LshIndex, vectors: FloatArray) -> dict[str, float]:
     }
 
 
+def measure_allowed(index: LshIndex, data: IndexData) -> dict[str, float]:
+    """recall@10 among 1 % of the rows, against the exact int8 and the exact float order, and p50_us."""
+    n = len(data.vectors)
+    rows = np.sort(np.random.default_rng(1).choice(n, max(n // 100, K), replace=False))
+    flags = np.zeros(n, np.bool_)
+    flags[rows] = True
+    some = data.vectors[rows]
+    by_int8, by_float, micros = [], [], []
+    for query in data.queries[:N_ALLOWED]:
+        started = perf_counter_ns()
+        found = set(index.search(query, K, flags)[0].tolist())
+        micros.append((perf_counter_ns() - started) / 1000)
+        exact = rows[np.argsort(-index.similarities(query, rows), kind="stable")[:K]]
+        nearest = rows[np.argpartition(some @ query, -K)[-K:]]
+        by_int8.append(len(found & set(exact.tolist())) / K)
+        by_float.append(len(found & set(nearest.tolist())) / K)
+    return {
+        "share": 0.01,
+        "queries": len(by_int8),
+        "recall_at_10_of_int8": round(float(np.mean(by_int8)), 4),
+        "recall_at_10_of_float": round(float(np.mean(by_float)), 4),
+        "p50_us": round(float(np.median(micros)), 1),
+    }
+
+
 def share_of_bandwidth(index: LshIndex, queries: FloatArray) -> float:
     """Bytes of codes that a search reads, per second, over what one core can read per second.
 
@@ -156,6 +182,7 @@ def run(
             "disk_bytes_per_memory": round(disk, 1),
             "build_s": round(build_s, 2),
             "share_of_bandwidth": share_of_bandwidth(index, data.queries),
+            "allowed": measure_allowed(index, data),
             **measure_changes(index, data.vectors),
         }
         index.close()

@@ -83,6 +83,7 @@ def test_the_benchmark_measures_our_index_and_every_peer(tmp_path: Path) -> None
     assert figures["ram_bytes_per_memory"] < 64
     for name in ("p50_us", "p99_us", "build_s", "insert_p50_us", "delete_p50_us"):
         assert figures[name] > 0, name
+    assert figures["allowed"]["recall_at_10_of_int8"] == 1
     assert report["numpy"]["recall_at_10"] == 1
     assert {figure["index"][:4] for figure in report["faiss"]} == {"HNSW", "PQ12", "RR48"}
     assert {figure["dtype"] for figure in report["usearch"]} == {"f32", "bf16", "i8"}
