@@ -99,8 +99,8 @@ class Store:
     def _migrate(self, now: datetime, backups_dir: Path | None) -> None:
         """Run the missing steps, each with its record in one transaction, a backup before each.
 
-        The version is read again under the write lock: of two processes that open the same old
-        file, one migrates and the other finds it done.
+        Backup and step are under one write lock, where the version is read again: of several
+        processes that open the same old file, one migrates and the others find it done.
         """
         from sqlite_utils import Database, Migrations
 
@@ -109,13 +109,15 @@ class Store:
             steps(name=name)(_step(number, sql))
         connection = self._connection
         while (version := _version(connection, self.file)) < SCHEMA_VERSION:
-            if version > 0 and self.file is not None:
-                folder = backups_dir or self.file.parent / "backups"
-                stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
-                self.backup(folder / f"before-schema-{version + 1}-{stamp}.db")
             following = MIGRATIONS[version + 1][0] if version + 1 < SCHEMA_VERSION else None
             with self.write(durable=True):
                 if _version(connection, self.file) == version:
+                    if version > 0 and self.file is not None:
+                        folder = backups_dir or self.file.parent / "backups"
+                        stamp = now.astimezone(UTC).strftime("%Y%m%dT%H%M%S")
+                        # SQLite copies no store through the connection that writes to it.
+                        with Store(_connect(self.file, BUSY_TIMEOUT_MS), self.file, True) as other:
+                            other.backup(folder / f"before-schema-{version + 1}-{stamp}.db")
                     # sqlite-utils opens a savepoint inside our BEGIN IMMEDIATE.
                     database = Database(connection, recursive_triggers=False, execute_plugins=False)
                     steps.apply(database, stop_before=following)

@@ -96,6 +96,58 @@ def test_a_migration_that_stops_half_way_leaves_the_old_store(
         assert store.value("SELECT count(*) FROM sqlite_master WHERE name = 'more'") == 0
 
 
+@pytest.mark.parametrize("version", range(1, SCHEMA_VERSION + 1))
+def test_every_schema_that_shipped_is_opened_with_its_data(tmp_path: Path, version: int) -> None:
+    file = tmp_path / "memory.db"
+    make_store_of(file, version)
+    with Store.open(file, now=NOW, backups_dir=tmp_path / "kept") as store:
+        assert store.value("PRAGMA user_version") == SCHEMA_VERSION
+        assert store.read("PRAGMA foreign_key_check") == []
+        assert titles(store) == ["Bees"]
+        (message,) = store.read("SELECT text, created FROM messages")
+        assert tuple(message) == ("I keep bees.", to_text(NOW))
+        assert store.value("SELECT count(*) FROM memories_fts WHERE memories_fts MATCH 'bees'") == 2
+        (thought,) = store.read("SELECT m.text FROM thoughts t JOIN memories m ON m.id = memory_id")
+        assert thought[0] == "I keep bees."
+
+
+def make_store_of(file: Path, version: int) -> None:
+    """A store as the program of that schema left it: its steps, and rows that schema 1 knew.
+
+    Rows in plain SQL of the first schema; a step that changes one of these tables keeps them."""
+    now = to_text(NOW)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:1])
+        patched.setattr(schema, "SCHEMA_VERSION", 1)
+        with Store.open(file, now=NOW) as store, store.write() as connection:
+            for statement, values in (
+                ("conversations (title, created, last_used)", ("Bees", now, now)),
+                ("turns (conversation_id, number, created)", (1, 1, now)),
+                (
+                    "messages (conversation_id, turn_id, role, text, created)",
+                    (1, 1, "user", "I keep bees.", now),
+                ),
+                *(
+                    (
+                        "memories (kind, text, role, conversation_id, turn_id, message_id, created,"
+                        " strength_days)",
+                        (kind, "I keep bees.", "user", 1, 1, 1, now, 30.0),
+                    )
+                    for kind in ("message", "thought")
+                ),
+                (
+                    "thoughts (memory_id, source_message_id, label, writer, writer_version, created)",
+                    (2, 1, "fact", "rules", "1", now),
+                ),
+            ):
+                marks = ",".join("?" * len(values))
+                connection.execute(f"INSERT INTO {statement} VALUES ({marks})", values)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(schema, "MIGRATIONS", schema.MIGRATIONS[:version])
+        patched.setattr(schema, "SCHEMA_VERSION", version)
+        Store.open(file, now=NOW, backups_dir=file.parent / "older").close()
+
+
 def test_a_newer_store_is_refused_and_untouched(tmp_path: Path) -> None:
     file = tmp_path / "memory.db"
     Store.open(file, now=NOW).close()

@@ -1,20 +1,31 @@
-"""Kills at random moments, and many processes at one store: nothing acknowledged is ever lost."""
+"""Kills at random moments, and many processes at one store: nothing acknowledged is ever lost, and
+nothing erased is ever found. Run with -s, each says how much it did."""
 
+import json
 import os
 import random
+import shutil
+import sqlite3
 import subprocess
 import sys
 import time
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from assistant.conversation.worker import PostThinkWorker
 from assistant.memory.memory import Memory
+from assistant.memory.schema import SCHEMA_VERSION
+from assistant.paths import Paths
+from assistant.records import EncodedText
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 SHARE = float(os.environ.get("ASSISTANT_SOAK_SHARE", "1"))
 WRITER = Path(__file__).with_name("soak_writer.py")
+MIGRATOR = Path(__file__).with_name("soak_migrator.py")
+N_MESSAGES = 20_000  # in the store that is migrated
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
 
@@ -61,6 +72,7 @@ def test_no_kill_loses_an_acknowledged_message(tmp_path: Path) -> None:
         )
     assert not [line for line in acknowledged if line.startswith("error")]
     check(database, acknowledged - {""})
+    print(f"{kill + 1} kills, {len(acknowledged)} acknowledged messages, 0 lost")
 
 
 def test_eight_processes_share_a_store(tmp_path: Path) -> None:
@@ -74,3 +86,145 @@ def test_eight_processes_share_a_store(tmp_path: Path) -> None:
         assert process.returncode == 0, out.splitlines()[-1:]
     assert not [line for line in acknowledged if line.startswith("error")]
     check(database, acknowledged)
+    print(f"8 processes, {seconds:g} s, {len(acknowledged)} acknowledged messages, 0 lost")
+
+
+@pytest.fixture
+def old_store(tmp_path: Path) -> Path:
+    """A store of this schema with N_MESSAGES messages, to be migrated by a later program."""
+    file = tmp_path / "old.db"
+    with Memory.open(file, now=NOW) as memory, memory.store.write() as connection:
+        conversation = memory.new_conversation("kept", NOW)
+        connection.execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+            " INSERT INTO turns (conversation_id, number, created) SELECT ?, i, '2026' FROM n",
+            (N_MESSAGES, conversation),
+        )
+        connection.execute(
+            "INSERT INTO messages (conversation_id, turn_id, role, text, created)"
+            " SELECT conversation_id, id, 'user', 'message number ' || number, '2026' FROM turns"
+        )
+    with sqlite3.connect(file) as plain:
+        plain.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    plain.close()
+    return file
+
+
+def state_of(file: Path) -> int:
+    """How many of the two later steps a store holds. Fails unless it is whole, with every message."""
+    plain = sqlite3.connect(file)
+    version = plain.execute("PRAGMA user_version").fetchone()[0]
+    (n_steps,) = plain.execute("SELECT count(*) FROM _sqlite_migrations").fetchone()
+    assert version == n_steps
+    assert plain.execute("PRAGMA integrity_check").fetchone()[0] == "ok"
+    assert plain.execute("PRAGMA foreign_key_check").fetchall() == []
+    (n_kept,) = plain.execute(
+        "SELECT count(*) FROM messages m JOIN turns t ON t.id = m.turn_id"
+        " WHERE m.text = 'message number ' || t.number"
+    ).fetchone()
+    assert n_kept == N_MESSAGES
+    columns = {row[1] for row in plain.execute("PRAGMA table_info(messages)")}
+    tables = {row[0] for row in plain.execute("SELECT name FROM sqlite_master")}
+    n_later = version - SCHEMA_VERSION
+    assert ("copy" in columns, "lengths" in tables) == (n_later >= 1, n_later >= 2)
+    if n_later == 2:
+        (n,) = plain.execute("SELECT count(*) FROM lengths WHERE n >= 16").fetchone()
+        assert n == N_MESSAGES
+    plain.close()
+    return int(n_later)
+
+
+def test_a_migration_killed_at_any_moment_leaves_a_whole_store(
+    tmp_path: Path, old_store: Path
+) -> None:
+    chance, met = random.Random(5), [0, 0, 0]
+    file = tmp_path / "memory.db"
+    n_kills, seconds = max(4, int(100 * SHARE)), 60.0
+    for kill in range(n_kills + 1):  # the first is left to end, and timed
+        for left in tmp_path.glob("memory.db*"):
+            left.unlink()
+        shutil.copy(old_store, file)
+        process = migrate(file)
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        began = time.monotonic()
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(chance.uniform(0, seconds) if kill else seconds)
+        process.kill()
+        process.wait()
+        seconds = seconds if kill else time.monotonic() - began
+        process.stdout.close()
+        met[state_of(file)] += kill > 0
+        for backup in (tmp_path / "backups").glob("*.db"):
+            assert state_of(backup) <= 1  # complete or absent
+    process = migrate(file)
+    assert process.communicate()[0] == "ready\ndone\n"
+    assert state_of(file) == 2
+    print(f"{n_kills} kills; found at step 0, 1, 2: {met}")
+
+
+def test_eight_processes_that_open_an_old_store_migrate_it_once(
+    tmp_path: Path, old_store: Path
+) -> None:
+    processes = [migrate(old_store) for _ in range(8)]
+    assert {process.communicate()[0] for process in processes} == {"ready\ndone\n"}
+    assert state_of(old_store) == 2
+    for backup in (tmp_path / "backups").glob("*.db"):
+        assert state_of(backup) <= 1
+    assert not list((tmp_path / "backups").glob("*unfinished*"))
+
+
+def migrate(file: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, str(MIGRATOR), str(file)], stdout=subprocess.PIPE, text=True
+    )
+
+
+def test_erased_memories_are_not_found_by_doctor(tmp_path: Path) -> None:
+    chance, n_erased = random.Random(3), max(5, int(100 * SHARE))
+    paths = Paths(tmp_path)
+    paths.create()
+    erased: list[str] = []
+    with Memory.open(paths.database, now=NOW, backups_dir=paths.backups_dir) as memory:
+        talk(memory, 3 * n_erased, chance)
+        memory.store.backup(paths.backups_dir / "before.db")
+        for _ in range(n_erased):
+            rows = memory.store.read("SELECT id, text FROM memories WHERE kind <> 'summary'")
+            memory_id, text = chance.choice([tuple(row) for row in rows])
+            memory.erase([memory_id], NOW)
+            erased.append(text)
+        assert memory.check_integrity() == []
+    for text in erased:
+        assert find(text, tmp_path) == []
+    kept = Memory.open(paths.database, now=NOW)
+    assert find(str(kept.store.value("SELECT text FROM messages LIMIT 1")), tmp_path)
+    kept.close()
+    print(f"{n_erased} random memories erased, 0 found")
+
+
+def talk(memory: Memory, n_turns: int, chance: random.Random) -> None:
+    """A person tells things of their own; what is recalled stands in the prompt that is kept."""
+    now = NOW
+    for number in range(n_turns):
+        now += timedelta(hours=1)
+        name = "".join(chance.sample("abdeiklmnorstu", 9)).capitalize()
+        said = f"Hi! My cousin {name} moved to house {number} last week and hates gate {number}z."
+        turn = memory.begin_turn(EncodedText(said, said, None), now)
+        recalled = memory.recall("Where does my cousin live?", None, now, exclude_turns=[turn.id])
+        reply = f"House number {number} has a reply of its own, {name[::-1]}."
+        prompt = json.dumps([said, *(memory.text for memory in recalled.memories)])
+        memory.finish_turn(turn, EncodedText(reply, reply, None), recalled, now, prompt=prompt)
+    worker = PostThinkWorker(memory, None, owner="soak")
+    worker.run_all(now)
+    worker.close()
+
+
+def find(text: str, data_dir: Path) -> list[object]:
+    """What `assistant doctor --find` finds, in a process of its own."""
+    command = [sys.executable, "-m", "assistant", "doctor", "--find", text, "--json"]
+    ended = subprocess.run(
+        [*command, "--data-dir", str(data_dir)], capture_output=True, text=True, check=False
+    )
+    found = json.loads(ended.stdout)["found"]
+    assert isinstance(found, list)
+    return found
