@@ -54,6 +54,11 @@ class Paths:
         return self.data_dir / "network.log"
 
     @property
+    def speeds_file(self) -> Path:
+        """How fast models were on this machine. A cache: safe to delete."""
+        return self.data_dir / "speeds.json"
+
+    @property
     def prompt_history(self) -> Path:
         return self.data_dir / "prompt_history"
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
-from assistant.conversation.events import Event, Phase, Progress
+from assistant.conversation.events import Event, Phase, Progress, Replied
 from assistant.tui.session import ChatMode, ModelFacts
+from assistant.tui.speeds import note_answer
 
 if TYPE_CHECKING:
     from assistant.config import Config
@@ -50,10 +51,18 @@ class LiveEngine:
     def ask(self, text: str, now: datetime, *, replaces: int | None = None) -> Iterator[Event]:
         from assistant.conversation.engine import AskOptions
 
-        return self._opened.ask(text, now, AskOptions(replaces=replaces))
+        return self._timed(self._opened.ask(text, now, AskOptions(replaces=replaces)))
 
     def regenerate(self, turn_id: int, now: datetime) -> Iterator[Event]:
-        return self._opened.regenerate(turn_id, now)
+        return self._timed(self._opened.regenerate(turn_id, now))
+
+    def _timed(self, events: Iterator[Event]) -> Iterator[Event]:
+        """The same events; the speed of the answer is kept for the list of models."""
+        for event in events:
+            if isinstance(event, Replied):
+                name = self._opened.behaviour.model_name
+                note_answer(self._paths.speeds_file, name, event.reply.usage)
+            yield event
 
     def answer_without(
         self, turn_id: int, memory_ids: Collection[int], now: datetime

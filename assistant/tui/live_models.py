@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from assistant.tui.session import Download, ModelRow
+from assistant.tui.speeds import Speeds, with_rates
 
 if TYPE_CHECKING:
     from assistant.catalogue.catalogue import Catalogue
@@ -42,11 +43,10 @@ class LiveShelf:
         except AssistantError:
             chosen = ""
         recommended = catalogue.recommended().id
-        rows = [
-            _row(entry, catalogue.is_installed(entry), chosen, recommended)
-            for entry in catalogue.entries
-            if entry.kind == "chat"
-        ]
+        chat = [entry for entry in catalogue.entries if entry.kind == "chat"]
+        here = {e.id: catalogue.path_of(e) for e in chat if catalogue.is_installed(e)}
+        speeds = with_rates(self._paths.speeds_file, here)
+        rows = [_row(entry, entry.id in here, chosen, recommended, speeds) for entry in chat]
         return sorted(rows, key=lambda row: (not row.installed, row.size_bytes))
 
     def choose(self, model_id: str) -> str:
@@ -85,10 +85,11 @@ class LiveShelf:
         return [str(facts.path) for facts in find_local_models()]
 
 
-def _row(entry: "Entry", installed: bool, chosen: str, recommended: str) -> ModelRow:
-    from assistant.catalogue.recommend import fits
+def _row(
+    entry: "Entry", installed: bool, chosen: str, recommended: str, speeds: Speeds
+) -> ModelRow:
+    from assistant.catalogue.recommend import fits, machine_ram_bytes
 
-    note = "recommended for this machine. " if entry.id == recommended else ""
     return ModelRow(
         id=entry.id,
         kind=entry.kind,
@@ -97,8 +98,11 @@ def _row(entry: "Entry", installed: bool, chosen: str, recommended: str) -> Mode
         installed=installed,
         chosen=entry.id == chosen,
         fit="fits" if fits(entry) else "through the window",
+        predicted_tps=speeds.expected(entry, machine_ram_bytes()),
+        measured_tps=speeds.measured.get(entry.id, 0.0),
         licence=entry.licence,
-        note=note + entry.note,
+        note=entry.note,
+        recommended=entry.id == recommended,
     )
 
 

@@ -143,6 +143,7 @@ class ModelRow:
     measured_tps: float = 0.0
     licence: str = ""
     note: str = ""
+    recommended: bool = False  # the best that fits this machine
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,6 @@ from assistant.tui.app import KEY_PLACES, AssistantApp
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.screens.memory import MemoryScreen
 from assistant.tui.screens.models import ModelsScreen
-from assistant.tui.screens.why import WhyScreen
 from assistant.tui.session import Candidate, Facts
 from assistant.tui.widgets.consent import ConsentChip
 from assistant.tui.widgets.find import FindBar

@@ -1,5 +1,6 @@
 """The joins to the real store and catalogue, without weights: what the screens get is what is kept."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -7,11 +8,12 @@ import pytest
 
 from assistant.config import Config, load_config
 from assistant.paths import Paths
-from assistant.records import EncodedText, Recall
+from assistant.records import EncodedText, Recall, Usage
 from assistant.tui.live import LiveEngine
 from assistant.tui.live_models import LiveShelf
 from assistant.tui.live_store import LiveStore, open_live_store
-from assistant.tui.session import MemoryFilter
+from assistant.tui.session import MemoryFilter, ModelRow
+from assistant.tui.speeds import note_answer, read_speeds, write_speeds
 
 NOW = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
 
@@ -103,3 +105,27 @@ def test_an_engine_that_was_never_loaded_can_be_stopped_put_down_and_closed(
     engine.put_down()
     engine.open_conversation(None)
     engine.close()
+
+
+def test_the_speed_of_answers_is_kept_and_foretells_that_of_other_models(
+    paths: Paths, config: Config
+) -> None:
+    paths.create()
+    file = paths.speeds_file
+    note_answer(file, "small", Usage(10, 101, first_token_ms=500, total_ms=2500))
+    note_answer(file, "small", Usage(10, 101, first_token_ms=500, total_ms=4500))
+    note_answer(file, "small", Usage(10, 3, first_token_ms=500, total_ms=501))
+    assert read_speeds(file).measured == {"small": 42.5}
+    assert file.stat().st_mode & 0o777 == 0o600
+    speeds = replace(read_speeds(file), disk_bytes_per_s=2e9, compute_bytes_per_s=20e9)
+    write_speeds(file, speeds)
+    rows = {row.id: row for row in LiveShelf(paths, lambda: config).rows()}
+    small, large = min(rows.values(), key=_bytes), max(rows.values(), key=_bytes)
+    assert small.predicted_tps > large.predicted_tps > 0
+    assert sum(row.recommended for row in rows.values()) == 1
+    file.write_text("[broken")
+    assert read_speeds(file).measured == {}
+
+
+def _bytes(row: ModelRow) -> int:
+    return row.size_bytes

@@ -40,6 +40,7 @@ class FirstRunChoices:
 class FirstRunScreen(ModalScreen[FirstRunChoices]):
     """Enter takes the highlighted line and goes on, S skips, Esc leaves with what was chosen."""
 
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 - Textual's own type
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("s", "skip", "Skip"),
         Binding("escape", "leave", "Leave"),
@@ -49,7 +50,7 @@ class FirstRunScreen(ModalScreen[FirstRunChoices]):
         self, models: Sequence[ModelRow], found_files: Sequence[str], data_dir: str
     ) -> None:
         super().__init__()
-        self._models = models
+        self._models = sorted(models, key=_usefulness)
         self._found_files = found_files
         self._data_dir = data_dir
         self._step = 1
@@ -62,7 +63,7 @@ class FirstRunScreen(ModalScreen[FirstRunChoices]):
             yield Static("", id="first-title")
             yield Static("", id="first-text")
             yield OptionList(id="first-choices")
-            yield Static(plain("enter choose   s skip   esc leave"), classes="hint")
+            yield Static(plain("↑ ↓ look   enter choose   s skip   esc leave"), classes="hint")
 
     def on_mount(self) -> None:
         self._draw()
@@ -92,7 +93,7 @@ class FirstRunScreen(ModalScreen[FirstRunChoices]):
             for file in self._found_files
         ]
         text = (
-            "A model is here already; choose another one if you like."
+            "One is here already. Choose, or skip and keep it."
             if installed
             else "A model is a file of a few hundred megabytes or more. It is fetched once."
         )
@@ -138,10 +139,18 @@ class FirstRunScreen(ModalScreen[FirstRunChoices]):
         self.dismiss(FirstRunChoices(self._model_id, self._model_path, self._memory_mode))
 
 
+def _usefulness(row: ModelRow) -> tuple[bool, bool, bool]:
+    """The order of the list: in use, recommended, here; then as the shelf has them."""
+    return not row.chosen, not row.recommended, not row.installed
+
+
 def _model_line(row: ModelRow) -> Content:
-    about = [size_text(row.size_bytes), row.quantisation, "here already" if row.installed else ""]
+    about = [size_text(row.size_bytes), "here already" if row.installed else "a download"]
+    mark = " ★ recommended for this machine" if row.recommended else ""
+    mark = " ● in use" if row.chosen else mark
     return Content.assemble(
         Content(one_line(row.id)),
+        Content.styled(mark, "$accent"),
         "\n",
         Content.styled(
             one_line(" · ".join(part for part in (*about, row.fit, row.note) if part), 110),

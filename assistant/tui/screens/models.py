@@ -115,7 +115,8 @@ class ModelsScreen(Screen[bool]):
     def highlighted(self) -> None:
         row = self.current
         if row is not None:
-            note = " · ".join(part for part in (row.licence, row.note) if part)
+            best = "★ recommended for this machine" if row.recommended else ""
+            note = " · ".join(part for part in (best, row.licence, row.note) if part)
             self.query_one("#models-note", Static).update(plain(one_line(note)))
 
     @on(DataTable.RowSelected)
