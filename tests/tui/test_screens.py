@@ -42,6 +42,21 @@ async def test_a_bad_filter_is_named_in_the_title() -> None:
         await wait_for(pilot, lambda: "kind: is one of message" in drawn(app))
 
 
+async def test_where_there_is_no_memory_the_screen_says_so() -> None:
+    store = make_store()
+    app = make_app(FakeEngine(store))
+    async with app.run_test() as pilot:
+        await pilot.press("f3")
+        await wait_for(pilot, lambda: "8 memories" in drawn(app))
+        await pilot.press("slash", *"zebra")
+        await wait_for(pilot, lambda: "No memory fits this filter." in drawn(app))
+        store.rows.clear()
+        await pilot.press(*["backspace"] * 5)
+        await wait_for(pilot, lambda: "Nothing is remembered yet." in drawn(app))
+        await pilot.press("escape", "escape")
+        await wait_for(pilot, lambda: not isinstance(app.screen, MemoryScreen))
+
+
 async def test_erasing_asks_first_and_shows_a_receipt() -> None:
     store = make_store()
     app = make_app(FakeEngine(store))

@@ -24,6 +24,11 @@ from assistant.tui.widgets.dialogs import Confirm, EditText
 from assistant.tui.widgets.key_bar import KeyBar
 from assistant.tui.worker import Backend
 
+NOTHING_YET = (
+    "Nothing is remembered yet.\n"
+    "Tell the assistant something about yourself: it stands here a moment later."
+)
+NOTHING_FITS = "No memory fits this filter.\n/ goes to it."
 FILTER_HINT = 'kind:thought  by:me  before:2026-01  state:forgotten  pinned:yes  "a phrase"  words'
 
 
@@ -62,6 +67,7 @@ class MemoryScreen(StoreScreen[None]):
         line.cursor_blink = False
         yield line
         with Horizontal(id="memory-body"):
+            yield Static("", id="memory-empty")
             yield DataTable[object](id="memory-table", cursor_type="row", zebra_stripes=False)
             with VerticalScroll(id="memory-side"):
                 yield Static("", id="memory-details")
@@ -125,12 +131,23 @@ class MemoryScreen(StoreScreen[None]):
             table.add_row(*self._cells(row), key=str(row.id))
         if current is not None and current.id in self._rows:
             table.move_cursor(row=list(self._rows).index(current.id))
+        self._draw_empty()
         self._draw_title(problem)
+
+    def _draw_empty(self) -> None:
+        """Say why there is no table where there is none."""
+        self.set_class(not self._rows, "-empty")
+        said = NOTHING_FITS if self._filter_text.strip() else NOTHING_YET
+        self.query_one("#memory-empty", Static).update(plain(said))
+        if self._rows and self.focused is None:
+            self.table.focus()
 
     def _draw_title(self, problem: str = "") -> None:
         title = count(len(self._rows), "memory")
         if self._selected:
             title += f" · {len(self._selected)} selected"
+        elif self._rows:
+            title += " · enter opens one"
         self.query_one("#memory-title", Static).update(plain(f"Memory · {problem or title}"))
 
     def _cells(self, row: MemoryRow) -> Sequence[object]:

@@ -36,6 +36,7 @@ class ModelsScreen(Screen[bool]):
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "back", "Back", id="models.back"),
+        Binding("enter", "use", "Use", id="models.use", priority=True),
         Binding("d", "pull", "Download", id="models.pull"),
         Binding("p", "pause", "Pause / go on", id="models.pause"),
         Binding("a", "add", "Add a file", id="models.add"),
@@ -118,6 +119,9 @@ class ModelsScreen(Screen[bool]):
             best = "★ recommended for this machine" if row.recommended else ""
             note = " · ".join(part for part in (best, row.licence, row.note) if part)
             self.query_one("#models-note", Static).update(plain(one_line(note)))
+
+    def action_use(self) -> None:
+        self.table.action_select_cursor()
 
     @on(DataTable.RowSelected)
     async def choose(self) -> None:
