@@ -41,9 +41,11 @@ def import_file(settings: Settings, file: Path) -> None:
         "conversations": report.n_conversations,
         "messages": report.n_messages,
         "known": report.n_known,
+        "thoughts": report.n_thoughts,
     }
     said = f"{report.n_messages} messages of {report.n_conversations} conversations imported, "
-    _say(settings, told, f"{said}{report.n_known} were there already.")
+    thoughts = f" {report.n_thoughts} thoughts came with them." if report.n_thoughts else ""
+    _say(settings, told, f"{said}{report.n_known} were there already.{thoughts}")
 
 
 @click.command()

@@ -69,6 +69,7 @@ class AgeingMemory:
                     now,
                 )
             )
+        importers.relate_thoughts(self.store, conversations, report.thought_ids)
         on_progress(Progress("import", total, total, "messages"))
         return report
 

@@ -42,12 +42,15 @@ class ImportedMessage:
 
 @dataclass(slots=True)
 class Imported:
-    """One conversation with its messages in order."""
+    """One conversation with its messages in order; of our own export also the thoughts drawn from
+    it, each with the fields `transfer.export` gives, by the key of its message."""
 
     key: str
     title: str
     created: datetime | None = None
     messages: list[ImportedMessage] = field(default_factory=list)
+    thoughts: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    is_own: bool = False  # exported by this program: its thoughts come with it
 
 
 def read_export(path: Path) -> list[Imported]:
@@ -194,23 +197,48 @@ def _read_rows(rows: list[dict[str, Any]], path: Path) -> Iterator[Imported]:
     loose: dict[str, Imported] = {}
     for row in rows:
         if isinstance(row.get("messages"), list):
-            key = str(row.get("id") or _digest(json.dumps(row, sort_keys=True)))
-            yield _rows_as_conversation(f"jsonl:{key}", row)
+            yield _rows_as_conversation(row)
+            continue
+        if row.get("type") == "thought" and row.get("store"):
+            _append_thought(loose, row)
             continue
         name = str(row.get("conversation") or row.get("conversation_id") or path.stem)
+        if row.get("store"):
+            name = f"{row['store']}:{name}"
         conversation = loose.setdefault(
-            name, Imported(f"jsonl:{name}", str(row.get("title") or name))
+            name, Imported(f"jsonl:{name}", str(row.get("title") or name), None)
         )
+        conversation.is_own = conversation.is_own or bool(row.get("store"))
         _append_row(conversation, row)
-    yield from loose.values()
+    for conversation in loose.values():
+        yield _named(conversation)
 
 
-def _rows_as_conversation(key: str, row: dict[str, Any]) -> Imported:
-    conversation = Imported(key, str(row.get("title") or ""), _dated(row))
+def _rows_as_conversation(row: dict[str, Any]) -> Imported:
+    conversation = Imported(
+        f"jsonl:{row.get('id') or ''}", str(row.get("title") or ""), _dated(row)
+    )
     for message in row["messages"]:
         if isinstance(message, dict):
             _append_row(conversation, message)
+    return _named(conversation)
+
+
+def _named(conversation: Imported) -> Imported:
+    """With the first message in its key: two files may both call a conversation 1, and one that
+    has grown since still begins as it did."""
+    if conversation.messages and not conversation.is_own:
+        conversation.key += f":{_digest(conversation.messages[0].key)}"
     return conversation
+
+
+def _append_thought(loose: dict[str, Imported], row: dict[str, Any]) -> None:
+    """Beside its message, which an export names before it."""
+    key = f"jsonl:{row['store']}:{row.get('message')}"
+    for conversation in loose.values():
+        if any(message.key == key for message in conversation.messages):
+            conversation.thoughts.append((key, row))
+            return
 
 
 def _append_row(conversation: Imported, row: dict[str, Any]) -> None:
@@ -220,7 +248,10 @@ def _append_row(conversation: Imported, row: dict[str, Any]) -> None:
         return
     created = _dated(row) or conversation.created
     said = sum(m.text == text for m in conversation.messages)  # the same words twice are two
-    name = row.get("id") or _digest(conversation.key, role, text, str(created), str(said))
+    again = row.get("id") or said
+    name = _digest(conversation.key, role, text, str(created), str(again))
+    if row.get("store"):
+        name = f"{row['store']}:{row.get('id')}"
     speaker = row.get("speaker") or row.get("name")
     conversation.messages.append(
         ImportedMessage(f"jsonl:{name}", role, text, created, str(speaker) if speaker else None)

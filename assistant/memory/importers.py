@@ -8,8 +8,9 @@ Knows the readers and the message rows; vectors come from whoever calls.
 
 import sqlite3
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Any
 
 from assistant.memory.import_formats import Imported, ImportedMessage
 from assistant.memory.messages import (
@@ -20,6 +21,7 @@ from assistant.memory.messages import (
     title_of,
 )
 from assistant.memory.schema import Store, to_text
+from assistant.memory.thoughts import restore_thought
 from assistant.records import EncodedText
 
 # A message as something to record: its text, when it was said, the text before it.
@@ -33,11 +35,17 @@ class ImportReport:
     n_conversations: int = 0
     n_messages: int = 0
     n_known: int = 0  # messages that were there already
+    thought_ids: dict[Any, int] = field(default_factory=dict)  # of our own export: theirs to ours
+
+    @property
+    def n_thoughts(self) -> int:
+        return len(self.thought_ids)
 
     def add(self, other: "ImportReport") -> None:
         self.n_conversations += other.n_conversations
         self.n_messages += other.n_messages
         self.n_known += other.n_known
+        self.thought_ids |= other.thought_ids
 
 
 EmbedderRow = Callable[[sqlite3.Connection, EncodedText], int | None]
@@ -53,10 +61,11 @@ def import_conversation(
     """Record what is new of one conversation; an undated message is dated like the one before it."""
     new = _new_messages(store, conversation)
     report = ImportReport(n_known=len(conversation.messages) - len(new))
-    if not new:
+    if not new and not conversation.thoughts:
         return report
     dated = _dates(conversation, now)
     encoded = _encode_all(conversation, new, dated, encode)  # slow: before the write lock is taken
+    worded = [encode(str(row["text"]), now, "") for _, row in conversation.thoughts]
     with store.write() as connection:
         conversation_id, is_new = _conversation(connection, conversation, dated)
         turn_id = 0
@@ -64,7 +73,7 @@ def import_conversation(
             said = dated[message.key]
             if message.role == "user" or not turn_id:
                 turn_id = insert_turn(connection, conversation_id, said)
-                _queue(connection, turn_id, said)
+                _finish(connection, turn_id, said, queued=not conversation.is_own)
             insert_message(
                 connection,
                 text,
@@ -78,20 +87,65 @@ def import_conversation(
             if message.role == "assistant":
                 turn_id = 0
         _renew_days(connection, {to_text(dated[m.key])[:10] for m in new})
-    return ImportReport(int(is_new), len(new), report.n_known)
+        report.thought_ids = _insert_thoughts(connection, conversation, worded, embedder_row)
+    report.n_conversations, report.n_messages = int(is_new), len(new)
+    return report
+
+
+def _insert_thoughts(
+    connection: sqlite3.Connection,
+    conversation: Imported,
+    worded: Sequence[EncodedText],
+    embedder_row: EmbedderRow,
+) -> dict[Any, int]:
+    """The thoughts of our own export as they were, edits, states and pins with them; one that is
+    there already is left as it is. The new ids by the exported ones."""
+    ids: dict[Any, int] = {}
+    for (key, row), text in zip(conversation.thoughts, worded, strict=True):
+        source = connection.execute("SELECT * FROM messages WHERE source = ?", (key,)).fetchone()
+        if source is not None:
+            embedder = embedder_row(connection, text)
+            new_id = restore_thought(connection, row, source, text.vector, embedder)
+            if new_id is not None:
+                ids[row.get("id")] = new_id
+    return ids
+
+
+def relate_thoughts(
+    store: Store, conversations: Sequence[Imported], thought_ids: dict[Any, int]
+) -> None:
+    """Say again which imported thought stands for which, once all of them are there."""
+    pairs = [
+        (thought_ids[row["superseded_by"]], thought_ids[row["id"]])
+        for conversation in conversations
+        for _, row in conversation.thoughts
+        if row.get("id") in thought_ids and row.get("superseded_by") in thought_ids
+    ]
+    if pairs:
+        with store.write() as connection:
+            connection.executemany("UPDATE thoughts SET superseded_by = ? WHERE id = ?", pairs)
 
 
 def _new_messages(store: Store, conversation: Imported) -> list[ImportedMessage]:
+    own = f"jsonl:{store.meta('store')}:"  # of an export of this very store: still here, perhaps
     known = {
-        str(row[0])
+        message.key
         for message in conversation.messages
-        for row in store.read("SELECT source FROM messages WHERE source = ?", (message.key,))
+        if store.read(
+            "SELECT 1 FROM messages WHERE source = ? OR (id = ? AND text = ?)",
+            (message.key, _number_after(own, message.key), message.text),
+        )
     }
     new: dict[str, ImportedMessage] = {}
     for message in conversation.messages:
         if message.key not in known:
             new.setdefault(message.key, message)
     return list(new.values())
+
+
+def _number_after(prefix: str, key: str) -> int | None:
+    number = key.removeprefix(prefix)
+    return int(number) if key.startswith(prefix) and number.isdigit() else None
 
 
 def _dates(conversation: Imported, now: datetime) -> dict[str, datetime]:
@@ -128,8 +182,10 @@ def _conversation(
     return insert_conversation(connection, title, created, conversation.key), True
 
 
-def _queue(connection: sqlite3.Connection, turn_id: int, now: datetime) -> None:
+def _finish(connection: sqlite3.Connection, turn_id: int, now: datetime, *, queued: bool) -> None:
     connection.execute("UPDATE turns SET finished = ? WHERE id = ?", (to_text(now), turn_id))
+    if not queued:
+        return
     connection.execute(
         "INSERT OR IGNORE INTO jobs (kind, turn_id, created) VALUES (?, ?, ?)",
         (POST_THINK, turn_id, to_text(now)),

@@ -148,6 +148,51 @@ def _insert_row(
     return int(cursor.lastrowid or 0)
 
 
+def restore_thought(
+    connection: sqlite3.Connection,
+    row: dict[str, Any],
+    source: Any,
+    vector: FloatArray | None,
+    embedder: int | None,
+) -> int | None:
+    """A thought as `transfer.export` gave it, with its state; its new id. None where its message has
+    it already, whatever became of it since. It was grounded when it was made, or the person's own."""
+    text, said = str(row["text"]), str(row["created"])
+    known = connection.execute(
+        "SELECT 1 FROM thoughts t JOIN memories m ON m.id = t.memory_id"
+        " WHERE t.source_message_id = ? AND m.text = ?",
+        (source["id"], text),
+    ).fetchone()
+    if known:
+        return None
+    slot = tuple(row.get(name) for name in ("subject", "relation", "object"))
+    new = NewThought(
+        text,
+        source["id"],
+        str(row.get("writer") or PERSON),
+        str(row.get("writer_version") or "1"),
+        row.get("label") or "fact",
+        slot=slot if all(slot) else None,  # type: ignore[arg-type]  # all three are text then
+        event_time=from_text(row["event_time"]) if row.get("event_time") else None,
+        importance=float(row.get("importance") or 0),
+        vector=vector,
+    )
+    confirmed = bool(row.get("confirmed", 1))
+    memory_id = _insert_memory(connection, new, source, embedder, confirmed)
+    thought_id = _insert_row(connection, new, memory_id, from_text(said), confirmed)
+    connection.execute(
+        "UPDATE memories SET state = ?, pinned = ?, strength_days = ? WHERE id = ?",
+        (
+            row.get("state") or "active",
+            int(bool(row.get("pinned"))),
+            float(row.get("strength_days") or INITIAL_STRENGTH_DAYS),
+            memory_id,
+        ),
+    )
+    record(connection, thought_id, "insert", from_text(said), new.writer, "imported")
+    return thought_id
+
+
 def _candidates(connection: sqlite3.Connection, new: NewThought) -> list[tuple[int, str]]:
     """Thoughts that may say the same or the opposite: (thought id, text), by shared words."""
     wanted = sorted(content_words(new.text), key=lambda word: (-len(word), word))[:N_QUERY_WORDS]

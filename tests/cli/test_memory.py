@@ -135,7 +135,13 @@ def test_import_adds_only_what_is_new(told, tmp_path: Path) -> None:
     ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
     first = told("memory", "import", str(file), "--json")
-    assert first.json() == {"v": 1, "conversations": 1, "messages": 2, "known": 0}
+    assert first.json() == {
+        "v": 1,
+        "conversations": 1,
+        "messages": 2,
+        "known": 0,
+        "thoughts": 0,
+    }
     again = told("memory", "import", str(file), "--json").json()
     assert (again["messages"], again["known"]) == (0, 2)
     assert "Skagen" in told("memory", "search", "where did we sail to").out

@@ -239,6 +239,14 @@ def test_a_conversation_that_has_grown_gets_what_is_new(memory: Memory, tmp_path
     assert (report.n_conversations, report.n_messages, report.n_known) == (0, 1, 3)
 
 
+def test_two_files_may_use_the_same_numbers(memory: Memory, tmp_path: Path) -> None:
+    for name, text in (("a", "I keep bees."), ("b", "I keep goats.")):
+        rows = [{"id": 1, "conversation": 1, "text": text}, {"id": 1, "messages": [{"text": text}]}]
+        (tmp_path / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+        report = memory.import_file(tmp_path / f"{name}.jsonl", encode, NOW)
+        assert (report.n_conversations, report.n_messages) == (2, 2)
+
+
 def test_progress_goes_to_the_end(memory: Memory, tmp_path: Path) -> None:
     seen: list[Progress] = []
     memory.import_file(write_llm(tmp_path), encode, NOW, seen.append)

@@ -10,7 +10,7 @@ import pytest
 from assistant.errors import NotFound, StoreCorrupt
 from assistant.memory.memory import Memory
 from assistant.memory.transfer import restore
-from assistant.records import EncodedText, FloatArray
+from assistant.records import EncodedText, FloatArray, NewThought
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -70,6 +70,66 @@ def test_an_export_holds_every_message_with_its_time(tmp_path: Path) -> None:
     row = json.loads((tmp_path / "out.jsonl").read_text("utf-8"))
     assert (row["type"], row["role"], row["text"]) == ("message", "user", "One \u2713")
     assert datetime.fromisoformat(row["created"]) == NOW
+
+
+def test_what_was_exported_is_imported_with_its_thoughts_as_they_were(tmp_path: Path) -> None:
+    export = tmp_path / "out.jsonl"
+    with Memory.open(tmp_path / "memory.db", now=NOW) as memory:
+        for text, slot in (
+            ("I live in Ghent.", ("person", "lives in", "Ghent")),
+            ("I live in Utrecht.", ("person", "lives in", "Utrecht")),
+            ("I keep bees.", None),
+            ("I like tea.", None),
+        ):
+            memory.insert_thought(
+                NewThought(text, tell(memory, text), "rules", "2", slot=slot), NOW
+            )
+        utrecht, bees, tea = (memory.thoughts(text=t)[0] for t in ("Utrecht", "bees", "tea"))
+        memory.pin(utrecht.memory_id, NOW)
+        memory.forget([bees.memory_id], NOW)
+        memory.edit_thought(tea.memory_id, said("I like green tea at noon."), NOW)
+        before = states(memory)
+        memory.export_file(export)
+        assert memory.import_file(export, encode, NOW).n_messages == 0  # it is all here
+        assert states(memory) == before
+    with Memory.open(tmp_path / "other.db", now=NOW) as memory:
+        report = memory.import_file(export, encode, NOW)
+        assert (report.n_messages, report.n_thoughts) == (4, 5)
+        assert states(memory) == before
+        ghent = memory.thoughts(states=["superseded"], text="Ghent")[0]
+        assert ghent.superseded_by == memory.thoughts(text="Utrecht")[0].id
+        assert memory.job_counts() == {}  # nothing is derived a second time
+        again = memory.import_file(export, encode, NOW)
+        assert (again.n_messages, again.n_known, again.n_thoughts) == (0, 4, 0)
+        assert states(memory) == before
+
+
+def test_exports_of_two_stores_do_not_take_each_other_for_known(tmp_path: Path) -> None:
+    files = []
+    for name in ("one", "two"):
+        with Memory.open(tmp_path / f"{name}.db", now=NOW) as memory:
+            tell(memory, f"I am {name}.")
+            files.append(tmp_path / f"{name}.jsonl")
+            memory.export_file(files[-1])
+    with Memory.open(tmp_path / "all.db", now=NOW) as memory:
+        assert [memory.import_file(file, encode, NOW).n_messages for file in files] == [1, 1]
+        assert len(memory.conversations()) == 2
+
+
+def states(memory: Memory) -> set[tuple[object, ...]]:
+    rows = memory.store.read(
+        "SELECT m.text, m.state, m.pinned, t.writer, t.subject, t.label FROM thoughts t"
+        " JOIN memories m ON m.id = t.memory_id"
+    )
+    return {tuple(row) for row in rows}
+
+
+def said(text: str) -> EncodedText:
+    return EncodedText(text, text, None)
+
+
+def encode(text: str, now: datetime, before: str) -> EncodedText:
+    return said(text)
 
 
 def test_reindex_goes_on_where_it_was_and_old_vectors_serve_until_the_end(tmp_path: Path) -> None:
