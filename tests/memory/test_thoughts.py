@@ -166,6 +166,15 @@ def test_both_may_stay(memory: Memory) -> None:
     assert len(memory.conflicts()) == 1
 
 
+def test_a_yes_said_twice_or_taken_back_keeps_the_word_index_whole(memory: Memory) -> None:
+    bees = think(memory, "I keep bees.").memory_id
+    for _ in range(2):
+        memory.confirm_thought(bees, NOW)
+        assert memory.check_integrity() == []
+    memory.revert(memory.history(bees)[-1].id, NOW)
+    assert memory.check_integrity() == []
+
+
 def test_what_the_person_hides_or_pins_is_in_the_history_and_can_be_undone(memory: Memory) -> None:
     bees = think(memory, "I keep bees.").memory_id
     memory.forget([bees], NOW)
