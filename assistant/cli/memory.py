@@ -35,16 +35,21 @@ for command in (*memory_changes.COMMANDS, *memory_files.COMMANDS, think):
 @memory.command("list")
 @click.option("--kind", "kinds", type=click.Choice(KINDS), multiple=True, help="Only these.")
 @click.option("--forgotten", is_flag=True, help="What was forgotten, in place of what is not.")
+@click.option(
+    "--waiting", is_flag=True, help="Only thoughts that wait for a yes (memory.mode ask)."
+)
 @click.option("-n", "--limit", type=click.IntRange(1), default=50, show_default=True)
 @click.pass_obj
 def list_memories(
-    settings: Settings, kinds: "tuple[Kind, ...]", forgotten: bool, limit: int
+    settings: Settings, kinds: "tuple[Kind, ...]", forgotten: bool, waiting: bool, limit: int
 ) -> None:
     """What is remembered, the newest first."""
     states: tuple[State, ...] = ("forgotten",) if forgotten else ("active", "faded")
     kinds = kinds or ("message", "thought", "summary")
     with opened_memory(settings, datetime.now(UTC), read_only=True) as store:
-        found = store.memories(kinds=kinds, states=states, limit=limit)
+        found = store.memories(
+            kinds=kinds, states=states, waiting=True if waiting else None, limit=limit
+        )
     print_memories(settings, found)
 
 
@@ -220,7 +225,8 @@ def print_memories(
         return
     for memory in found:
         score = f"{getattr(memory, 'score', 0):7.2f}  " if scores else ""
-        who = "assistant" if memory.role == "assistant" else memory.kind
+        who: str = "assistant" if memory.role == "assistant" else memory.kind
+        who = "waiting" if getattr(memory, "waiting", False) else who
         text = one_line(memory.resolved_text, 100)
         print_text(f"{memory.id:>6}  {score}{memory.created:%Y-%m-%d}  {who:9}  {text}")
     if not found:
@@ -239,7 +245,16 @@ def described(memory: "MemoryRow | RecalledMemory") -> dict[str, Any]:
         "text": memory.text,
         "resolved_text": memory.resolved_text,
     }
-    for name in ("score", "signals", "reason", "state", "pinned", "strength_days", "use_count"):
+    for name in (
+        "score",
+        "signals",
+        "reason",
+        "state",
+        "pinned",
+        "strength_days",
+        "use_count",
+        "waiting",
+    ):
         if hasattr(memory, name):
             value = getattr(memory, name)
             shape[name] = dict(value) if name == "signals" else value

@@ -64,6 +64,18 @@ def pin(settings: Settings, id: int, off: bool) -> None:
 @click.command()
 @click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)
 @click.pass_obj
+def keep(settings: Settings, ids: tuple[int, ...]) -> None:
+    """Say yes to thoughts that wait (memory.mode ask); `forget` says no."""
+    now = datetime.now(UTC)
+    with opened_memory(settings, now) as store:
+        for id in ids:
+            store.confirm_thought(id, now)
+    _say(settings, {"kept": list(ids)}, f"Kept: {', '.join(map(str, ids))}.")
+
+
+@click.command()
+@click.argument("ids", metavar="ID...", type=int, nargs=-1, required=True)
+@click.pass_obj
 def forget(settings: Settings, ids: tuple[int, ...]) -> None:
     """Never recall these memories again. `assistant memory undo` brings them back."""
     now = datetime.now(UTC)
@@ -172,4 +184,4 @@ def _say(settings: Settings, value: dict[str, Any], text: str) -> None:
         print_text(text)
 
 
-COMMANDS: Final = (add, edit, pin, forget, undo, erase, conflicts, revert)
+COMMANDS: Final = (add, edit, pin, keep, forget, undo, erase, conflicts, revert)

@@ -215,6 +215,7 @@ def behaviour(config: Config, model_name: str) -> Behaviour:
         memory_tokens=config.integer("memory.token_budget") if remembers else 0,
         portrait_tokens=config.integer("memory.portrait_budget") if remembers else 0,
         model_name=model_name,
+        think=remembers,
     )
 
 

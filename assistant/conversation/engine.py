@@ -68,6 +68,7 @@ class Behaviour:
     memory_tokens: int = 320
     portrait_tokens: int = 0
     model_name: str = ""
+    think: bool = True  # False: no thought is ever drawn from what is said now
 
 
 @dataclass(frozen=True, slots=True)
@@ -410,6 +411,7 @@ class Engine:
                 partial=reply.partial,
                 model=self.behaviour.model_name,
                 prompt=prompt.pack() if prompt else "",
+                think=self.behaviour.think,
             )
         if self._model is not None:
             shown = shorten(encoded.text, self._model, self._room().message)

@@ -37,6 +37,7 @@ class MemoryRow:
     title: str  # of the conversation; empty where there is none
     turn_id: int | None
     message_id: int | None
+    waiting: bool = False  # a thought that the person has not said yes to
 
     def retention(self, now: datetime) -> float:
         """R in [0, 1] at `now` (MemoryBank): how well it would be remembered."""
@@ -59,10 +60,12 @@ class MemoryFilter:
     before: datetime | None = None
     pinned: bool | None = None
     conversation_id: int | None = None
+    waiting: bool | None = None
 
 
 _ROW: Final = (
-    "SELECT m.*, s.text AS said, c.title AS title FROM memories m"
+    "SELECT m.*, s.text AS said, c.title AS title, coalesce(h.confirmed = 0, 0) AS waiting"
+    " FROM memories m LEFT JOIN thoughts h ON h.memory_id = m.id"
     " LEFT JOIN messages s ON s.id = m.message_id AND m.kind = 'message'"
     " LEFT JOIN conversations c ON c.id = m.conversation_id"
 )
@@ -106,6 +109,8 @@ def _where(wanted: MemoryFilter) -> tuple[list[str], list[Any]]:
             add(f"{column} IN ({','.join('?' * len(values))})", *values)
     if match := match_expression(wanted.words, wanted.phrases):
         add("m.id IN (SELECT rowid FROM memories_fts WHERE memories_fts MATCH ?)", match)
+    if wanted.waiting is not None:
+        add("coalesce(h.confirmed = 0, 0) = ?", int(wanted.waiting))
     if wanted.after is not None:
         add("m.created >= ?", to_text(wanted.after))
     if wanted.before is not None:
@@ -234,4 +239,5 @@ def _row(row: Any) -> MemoryRow:
         title=row["title"] or "",
         turn_id=row["turn_id"],
         message_id=row["message_id"],
+        waiting=bool(row["waiting"]),
     )

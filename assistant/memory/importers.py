@@ -67,29 +67,44 @@ def import_conversation(
     encoded = _encode_all(conversation, new, dated, encode)  # slow: before the write lock is taken
     worded = [encode(str(row["text"]), now, "") for _, row in conversation.thoughts]
     with store.write() as connection:
-        conversation_id, is_new = _conversation(connection, conversation, dated)
-        turn_id = 0
-        for message, text in zip(new, encoded, strict=True):
-            said = dated[message.key]
-            if message.role == "user" or not turn_id:
-                turn_id = insert_turn(connection, conversation_id, said)
-                _finish(connection, turn_id, said, queued=not conversation.is_own)
-            insert_message(
-                connection,
-                text,
-                said,
-                turn_id=turn_id,
-                role=message.role,
-                speaker=message.speaker,
-                source=message.key,
-                embedder=embedder_row(connection, text),
+        if new:
+            report.n_conversations = _insert_new(
+                connection, conversation, dict(zip(new, encoded, strict=True)), dated, embedder_row
             )
-            if message.role == "assistant":
-                turn_id = 0
-        _renew_days(connection, {to_text(dated[m.key])[:10] for m in new})
         report.thought_ids = _insert_thoughts(connection, conversation, worded, embedder_row)
-    report.n_conversations, report.n_messages = int(is_new), len(new)
+    report.n_messages = len(new)
     return report
+
+
+def _insert_new(
+    connection: sqlite3.Connection,
+    conversation: Imported,
+    new: dict[ImportedMessage, EncodedText],
+    dated: dict[str, datetime],
+    embedder_row: EmbedderRow,
+) -> int:
+    """The messages that are new, in turns; 1 where the conversation is new too, else 0."""
+    conversation_id, is_new = _conversation(connection, conversation, dated)
+    turn_id = 0
+    for message, text in new.items():
+        said = dated[message.key]
+        if message.role == "user" or not turn_id:
+            turn_id = insert_turn(connection, conversation_id, said)
+            _finish(connection, turn_id, said, queued=not conversation.is_own)
+        insert_message(
+            connection,
+            text,
+            said,
+            turn_id=turn_id,
+            role=message.role,
+            speaker=message.speaker,
+            source=message.key,
+            embedder=embedder_row(connection, text),
+        )
+        if message.role == "assistant":
+            turn_id = 0
+    _renew_days(connection, {to_text(dated[m.key])[:10] for m in new})
+    return int(is_new)
 
 
 def _insert_thoughts(

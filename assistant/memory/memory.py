@@ -141,9 +141,11 @@ class Memory(DerivedMemory, KeptMemory):
         partial: bool = False,
         model: str = "",
         prompt: str = "",
+        think: bool = True,
     ) -> int:
         """Record the reply, what was recalled for it, and the post-think job: one transaction, on
-        the disk when this returns. An empty reply is recorded too. Returns the message's id."""
+        the disk when this returns. An empty reply is recorded too; no job where the turn is not to
+        `think`. Returns the message's id."""
         with self.store.write(durable=True) as connection:
             message_id = messages.insert_message(
                 connection,
@@ -155,7 +157,7 @@ class Memory(DerivedMemory, KeptMemory):
                 model=model,
                 embedder=self._embedder_row(connection, any_vector(encoded)),
             )
-            messages.finish_turn(connection, turn, recall, now, prompt)
+            messages.finish_turn(connection, turn, recall, now, prompt, think=think)
         return message_id
 
     def record_message(

@@ -270,14 +270,22 @@ def title_of(text: str) -> str:
 
 
 def finish_turn(
-    connection: sqlite3.Connection, turn: Turn, recall: Recall, now: datetime, prompt: str
+    connection: sqlite3.Connection,
+    turn: Turn,
+    recall: Recall,
+    now: datetime,
+    prompt: str,
+    *,
+    think: bool = True,
 ) -> None:
-    """Mark the turn finished, keep what it recalled, and queue its post-think job."""
+    """Mark the turn finished, keep what it recalled, and queue its post-think job if it is to `think`."""
     connection.execute(
         "UPDATE turns SET finished = ?, prompt = ? WHERE id = ?",
         (to_text(now), prompt or None, turn.id),
     )
     insert_recalls(connection, turn.id, recall)
+    if not think:
+        return
     connection.execute(
         "INSERT OR IGNORE INTO jobs (kind, turn_id, created) VALUES (?, ?, ?)",
         (POST_THINK, turn.id, to_text(now)),

@@ -40,12 +40,13 @@ class KeptMemory:
         before: datetime | None = None,
         pinned: bool | None = None,
         conversation_id: int | None = None,
+        waiting: bool | None = None,
         limit: int = 50,
         offset: int = 0,
     ) -> list[MemoryRow]:
         """Memories without a question, the newest first. `limit` -1 is all of them."""
         wanted = MemoryFilter(
-            words, phrases, kinds, roles, states, after, before, pinned, conversation_id
+            words, phrases, kinds, roles, states, after, before, pinned, conversation_id, waiting
         )
         return browse.list_memories(self.store, wanted, limit, offset)
 

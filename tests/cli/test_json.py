@@ -66,6 +66,7 @@ def test_what_is_printed_of_chats_and_memories_is_as_documented(
     said("memory", "pin", thought)
     edited = str(said("memory", "edit", thought, "I never eat before ten")["memory"])
     entry = said("memory", "history", edited)["history"][-1]["id"]
+    said("memory", "keep", edited)
     said("memory", "revert", str(entry))
     said("memory", "graph", edited)
     said("memory", "portrait")

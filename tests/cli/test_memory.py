@@ -111,6 +111,35 @@ def test_stats_portrait_conflicts_and_graph_answer(told) -> None:
     assert told("memory", "conflicts", "7", "a").code == 4
 
 
+def test_in_mode_ask_a_thought_waits_until_it_is_kept(
+    run, fake_model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSISTANT_MEMORY_MODE", "ask")
+    run("ask", "I keep bees. I hate olives.")
+    olives, bees = run("memory", "list", "--waiting", "--json").json()["memories"]
+    assert (bees["text"], bees["waiting"]) == ("I keep bees.", True)
+    assert "waiting    I keep bees." in run("memory", "list").out
+    assert run("memory", "keep", str(bees["id"])).out == f"Kept: {bees['id']}.\n"
+    assert run("memory", "forget", str(olives["id"])).code == 0
+    assert run("memory", "list", "--waiting", "--json").json()["memories"] == []
+    assert [
+        row["text"]
+        for row in run("memory", "list", "--kind", "thought", "--json").json()["memories"]
+    ] == ["I keep bees."]
+    assert run("memory", "keep", "999").code == 4
+
+
+def test_in_mode_off_nothing_is_derived_later_either(
+    run, fake_model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ASSISTANT_MEMORY_MODE", "off")
+    run("ask", "I keep bees.")
+    monkeypatch.setenv("ASSISTANT_MEMORY_MODE", "auto")
+    run("memory", "think")
+    assert run("memory", "list", "--kind", "thought", "--json").json()["memories"] == []
+    assert len(run("memory", "list", "--json").json()["memories"]) == 2  # the transcript is kept
+
+
 def test_a_conflict_is_decided_undone_and_told(run, fake_model: FakeModel) -> None:
     run("ask", "I love olives.")
     run("ask", "I hate olives.")

@@ -90,7 +90,9 @@ def test_what_was_exported_is_imported_with_its_thoughts_as_they_were(tmp_path: 
         memory.edit_thought(tea.memory_id, said("I like green tea at noon."), NOW)
         before = states(memory)
         memory.export_file(export)
-        assert memory.import_file(export, encode, NOW).n_messages == 0  # it is all here
+        report = memory.import_file(export, encode, NOW)  # it is all here
+        assert (report.n_messages, report.n_thoughts) == (0, 0)
+        assert len(memory.conversations()) == 4
         assert states(memory) == before
     with Memory.open(tmp_path / "other.db", now=NOW) as memory:
         report = memory.import_file(export, encode, NOW)
