@@ -1,6 +1,9 @@
 """The vectors of a store, searched by meaning: one recall index for each of the two views.
 
-Joins the rows of `vectors` to `RecallIndex`. Knows which embedder's vectors count; knows no texts.
+Each view has a cache file of its own: the two hold other rows (a first message has no context), grow
+and are written anew at other times; one file of both would be written twice as often, and a damaged
+byte would cost both. Joins the rows of `vectors` to `RecallIndex`. Knows which embedder's vectors count;
+knows no texts.
 """
 
 from collections.abc import Iterator
