@@ -42,9 +42,9 @@ class SlotTable:
         self._grow(first + len(ids))
         self._ids[first : first + len(ids)] = ids
         rising = self._rising_part(ids, first)
-        self._late.update(
-            zip(ids[rising:].tolist(), range(first + rising, first + len(ids)), strict=True)
-        )
+        if rising < len(ids):
+            late = range(first + rising, first + len(ids))
+            self._late.update(zip(ids[rising:].tolist(), late, strict=True))
         self.n += len(ids)
         self.n_live += len(ids)
         self._set(np.arange(first, self.n), alive=True)
@@ -54,6 +54,9 @@ class SlotTable:
         """How many of `ids` continue the rising run."""
         if len(ids) == 0 or self._n_rising < first or (first and ids[0] <= self._ids[first - 1]):
             return 0
+        if len(ids) == 1:
+            self._n_rising += 1
+            return 1
         falls = np.flatnonzero(ids[1:] <= ids[:-1])
         rising = int(falls[0]) + 1 if falls.size else len(ids)
         self._n_rising += rising
@@ -61,6 +64,8 @@ class SlotTable:
 
     def find(self, ids: IdArray) -> IdArray:
         """The live slot of each id (n,), -1 where there is none."""
+        if len(ids) == 1:
+            return np.array([self._find_one(int(ids[0]))], np.int64)
         rising = self._ids[: self._n_rising]
         if rising.size == 0:
             slots = np.full(len(ids), -1, np.int64)
@@ -72,6 +77,17 @@ class SlotTable:
             late = np.where((late >= 0) & self.is_live(late), late, -1)
             slots = np.where(slots >= 0, slots, late)
         return slots
+
+    def _find_one(self, wanted: int) -> int:
+        """`find` for one id, as a turn adds them: without arrays, in a sixth of the time."""
+        slot = int(self._ids[: self._n_rising].searchsorted(wanted))
+        if slot < self._n_rising and self._ids[slot] == wanted and self._is_one_live(slot):
+            return slot
+        slot = self._late.get(wanted, -1)
+        return slot if slot >= 0 and self._is_one_live(slot) else -1
+
+    def _is_one_live(self, slot: int) -> bool:
+        return bool(int(self._live[slot >> 3]) >> (slot & 7) & 1)
 
     def is_live(self, slots: IdArray) -> npt.NDArray[np.bool_]:
         bits: npt.NDArray[np.uint8] = self._live[slots >> 3] >> (slots & 7).astype(np.uint8)
@@ -98,6 +114,11 @@ class SlotTable:
         return np.packbits(flags, bitorder="little")
 
     def _set(self, slots: IdArray, *, alive: bool) -> None:
+        if len(slots) == 1:
+            slot = int(slots[0])
+            byte, bit = int(self._live[slot >> 3]), 1 << (slot & 7)
+            self._live[slot >> 3] = byte | bit if alive else byte & ~bit
+            return
         bits = np.left_shift(np.uint8(1), (slots & 7).astype(np.uint8))
         if alive:
             np.bitwise_or.at(self._live, slots >> 3, bits)

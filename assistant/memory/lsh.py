@@ -257,15 +257,23 @@ class LshIndex:
         """Bring records into RAM and show them to searches."""
         slots = self._state.slots
         old = slots.find(records["id"])
-        slots.kill(old[old >= 0])
-        added = records[records["kind"] == ADD]
+        known = old >= 0
+        if np.count_nonzero(known):
+            slots.kill(old[known])
+        adds = records["kind"] == ADD
+        n_adds = np.count_nonzero(adds)
+        if n_adds:
+            self._append(records if n_adds == len(records) else records[adds])
+        self.generation = max(self.generation, max(records["generation"].tolist(), default=0))
+
+    def _append(self, added: npt.NDArray[np.void]) -> None:
+        slots = self._state.slots
         first = slots.n
         self._grow(first + len(added))
         self._log[self._n_log : self._n_log + len(added)] = added
         self._n_log += len(added)
         self._state.codes.pack(added["bits"], added["factor"], first, self._blocks)
         slots.append(added["id"])
-        self.generation = max(self.generation, int(records["generation"].max(initial=0)))
         self._publish(self._state.codes, slots)
 
     def _grow(self, n_slots: int) -> None:

@@ -82,9 +82,9 @@ def scan_int8_batch(
     rows = np.empty((len(queries), k), np.int64)
     similarities = np.empty((len(queries), k), np.float32)
     status = loaded.assistant_scan_int8(
-        codes.ctypes.data, scales.ctypes.data, n_rows, dimension,
-        queries.ctypes.data, len(queries), k, address(bits), n_threads,
-        rows.ctypes.data, similarities.ctypes.data,
+        address(codes), address(scales), n_rows, dimension,
+        address(queries), len(queries), k, address(bits), n_threads,
+        address(rows), address(similarities),
     )  # fmt: skip
     if status:
         raise MemoryError("scan_int8 found no memory for its results")

@@ -89,8 +89,16 @@ def force_simd(level: str) -> bool:
 
 
 def address(array: npt.NDArray[Any] | None) -> int | None:
-    """Where the array's first element lies; None stands for NULL."""
-    return None if array is None else array.ctypes.data
+    """Where the array's first element lies; None stands for NULL.
+
+    Through the buffer where that can be: `array.ctypes` takes three times as long, and an insert asks
+    a dozen times.
+    """
+    if array is None:
+        return None
+    if array.flags.writeable and array.flags.c_contiguous and array.size:
+        return ctypes.addressof(ctypes.c_char.from_buffer(array))  # type: ignore[arg-type] # NumPy tells its buffer from Python 3.12 on
+    return array.ctypes.data
 
 
 class LshViewStruct(ctypes.Structure):

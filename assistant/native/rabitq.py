@@ -64,8 +64,8 @@ class LshCodes:
         bits = np.empty((len(codes), self.code_bytes), np.uint8)
         factors = np.empty(len(codes), np.float32)
         if self._library.assistant_lsh_encode(
-            self._handle, heads.ctypes.data, len(codes), n_threads, bits.ctypes.data,
-            factors.ctypes.data,
+            self._handle, address(heads), len(codes), n_threads, address(bits),
+            address(factors),
         ):  # fmt: skip
             raise MemoryError("no memory to encode")
         return bits, factors
@@ -86,8 +86,8 @@ class LshCodes:
         bits = np.ascontiguousarray(bits, np.uint8)
         factors = np.ascontiguousarray(factors, np.float32)
         self._library.assistant_lsh_pack(
-            self._handle, bits.ctypes.data, factors.ctypes.data, len(bits), first_slot,
-            blocks.ctypes.data,
+            self._handle, address(bits), address(factors), len(bits), first_slot,
+            address(blocks),
         )  # fmt: skip
 
     def search(
@@ -115,8 +115,8 @@ class LshCodes:
         slots = np.empty((len(queries), k), np.int64)
         similarities = np.empty((len(queries), k), np.float32)
         status = self._library.assistant_lsh_search(
-            self._handle, byref(view.struct), queries.ctypes.data, heads.ctypes.data, len(queries),
-            k, n_candidates, address(bits), n_threads, slots.ctypes.data, similarities.ctypes.data,
+            self._handle, byref(view.struct), address(queries), address(heads), len(queries),
+            k, n_candidates, address(bits), n_threads, address(slots), address(similarities),
         )  # fmt: skip
         if status == _DAMAGED:
             raise RowDamaged
@@ -143,6 +143,6 @@ def row_checks(codes: Int8Array, scales: FloatArray, ids: RowArray) -> npt.NDArr
         return reference.row_checks(codes, scales, ids)
     checks = np.empty(len(ids), np.uint32)
     loaded.assistant_row_checks(
-        codes.ctypes.data, scales.ctypes.data, ids.ctypes.data, *codes.shape, checks.ctypes.data
+        address(codes), address(scales), address(ids), *codes.shape, address(checks)
     )
     return checks
