@@ -98,7 +98,7 @@ def reindex(store: Store, embedder_id: str, dimension: int, embed: Embed) -> Ite
         raise StoreError("A read-only store cannot be reindexed.")
     with store.write() as connection:
         embedder = embedder_row(connection, embedder_id, dimension)
-    total = int(store.value("SELECT count(*) FROM memories WHERE searchable"))
+    total = int(store.value(f"SELECT count(*) FROM memories m WHERE {_RECALLABLE}"))
     while True:
         rows = _without_vectors(store, embedder)
         if not rows:
@@ -116,8 +116,10 @@ def reindex(store: Store, embedder_id: str, dimension: int, embed: Embed) -> Ite
         yield Progress("reindex", min(done, total), total, "memories")
 
 
+# Or will be: a thought that waits for the person's yes has its vector already.
+_RECALLABLE: Final = "(m.searchable OR EXISTS (SELECT 1 FROM thoughts h WHERE h.memory_id = m.id AND NOT h.confirmed))"
 _MISSING: Final = (
-    "FROM memories m WHERE m.searchable AND NOT EXISTS (SELECT 1 FROM vectors v"
+    f"FROM memories m WHERE {_RECALLABLE} AND NOT EXISTS (SELECT 1 FROM vectors v"
     " WHERE v.memory_id = m.id AND v.embedder_id = ? AND v.view = 0)"
 )
 

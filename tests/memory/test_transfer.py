@@ -140,8 +140,10 @@ def test_reindex_goes_on_where_it_was_and_old_vectors_serve_until_the_end(tmp_pa
 
     with Memory.open(tmp_path / "memory.db", now=NOW) as memory:
         memory.use_embedder("old", 16)
-        for number in range(150):
+        for number in range(149):
             tell(memory, f"Message {'x' * number}")
+        waits = NewThought("Message", 1, "rules", "2", vector=embed(["Message"])[0])
+        memory.insert_thought(waits, NOW, confirmed=False)  # it is recalled once it is kept
         steps = memory.reindex("new", 24, embed_wide)
         next(steps)
         steps.close()  # stopped after one batch
