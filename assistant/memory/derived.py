@@ -209,15 +209,18 @@ class DerivedMemory(AgeingMemory):
     def pin(self, memory_id: int, now: datetime, *, pinned: bool = True) -> None:
         """Keep a memory from fading, or let it fade again. Raises NotFound."""
         with self.store.write(durable=True) as connection:
-            changed = connection.execute(
+            found = connection.execute(
+                "SELECT state, pinned FROM memories WHERE id = ?", (memory_id,)
+            ).fetchone()
+            if found is None:
+                raise NotFound(f"There is no memory {memory_id}.", "Run `assistant memory list`.")
+            if bool(found["pinned"]) == pinned:
+                return  # nothing happens, so there is nothing to undo
+            connection.execute(
                 "UPDATE memories SET pinned = ? WHERE id = ?", (int(pinned), memory_id)
             )
-            if changed.rowcount == 0:
-                raise NotFound(f"There is no memory {memory_id}.", "Run `assistant memory list`.")
-            state = connection.execute(
-                "SELECT state FROM memories WHERE id = ?", (memory_id,)
-            ).fetchone()[0]
-            _journal(connection, "pin" if pinned else "unpin", now, [(memory_id, state)])
+            kind = "pin" if pinned else "unpin"
+            _journal(connection, kind, now, [(memory_id, found["state"])])
             row = connection.execute(
                 "SELECT id FROM thoughts WHERE memory_id = ?", (memory_id,)
             ).fetchone()

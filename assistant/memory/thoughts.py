@@ -377,11 +377,27 @@ def edit_thought(
 
 
 def confirm_thought(connection: sqlite3.Connection, thought_id: int, now: datetime) -> None:
-    """Mode `ask`: the person said yes, so the thought can be recalled from now on."""
+    """Mode `ask`: the person said yes, so the thought can be recalled from now on, replaces what it
+    replaces and is linked. One that is kept already stays as it is."""
     row = read_row(connection, thought_id)
+    if row["confirmed"]:
+        return
     before, after = {"confirmed": row["confirmed"]}, {"confirmed": 1}
     apply_values(connection, row, after)
     record(connection, thought_id, "keep", now, PERSON, "confirmed", before, after)
+    source = connection.execute(
+        "SELECT * FROM messages WHERE id = ?", (row["source_message_id"],)
+    ).fetchone()
+    slot = (row["subject"], row["relation"], row["object"])
+    new = NewThought(
+        row["text"], source["id"], PERSON, "1", row["label"], slot=slot if all(slot) else None
+    )
+    related = [
+        relate(new.text, text, old)
+        for old, text in _candidates(connection, new)
+        if old != thought_id
+    ]
+    _settle(connection, Outcome("keep", thought_id, row["memory_id"]), new, related, source, now)
 
 
 def revert(connection: sqlite3.Connection, history_id: int, now: datetime) -> int:

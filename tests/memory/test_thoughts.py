@@ -166,6 +166,33 @@ def test_both_may_stay(memory: Memory) -> None:
     assert len(memory.conflicts()) == 1
 
 
+def test_a_yes_lets_a_thought_replace_and_contradict_others(memory: Memory) -> None:
+    waits = []
+    for text, slot in (
+        ("I live in Ghent.", ("person", "lives in", "Ghent")),
+        ("I moved to Utrecht.", ("person", "lives in", "Utrecht")),
+        ("I love olives.", None),
+        ("I hate olives.", None),
+    ):
+        said = memory.begin_turn(EncodedText(text, text, None), NOW).message_id
+        new = NewThought(text, said, "rules", "2", slot=slot)
+        waits.append(memory.insert_thought(new, NOW, confirmed=False).memory_id)
+    assert memory.conflicts() == []
+    for memory_id in waits:
+        memory.confirm_thought(memory_id, NOW)
+    assert texts(memory) == {"I moved to Utrecht.", "I love olives.", "I hate olives."}
+    assert len(memory.conflicts()) == 1
+
+
+def test_a_pin_that_changes_nothing_is_not_undone(memory: Memory) -> None:
+    bees = think(memory, "I keep bees.").memory_id
+    memory.pin(bees, NOW)
+    memory.pin(bees, NOW)
+    memory.undo(NOW)
+    with pytest.raises(NotFound):
+        memory.undo(NOW)
+
+
 def test_a_yes_said_twice_or_taken_back_keeps_the_word_index_whole(memory: Memory) -> None:
     bees = think(memory, "I keep bees.").memory_id
     for _ in range(2):
