@@ -41,7 +41,7 @@ class WhyScreen(StoreScreen[None]):
         Binding("u", "undo", "Undo", id="why.undo"),
         Binding("e", "edit", "Edit", id="why.edit"),
         Binding("p", "pin", "Pin", id="why.pin"),
-        Binding("x", "exclude", "Never here", tooltip="Never in this chat", id="why.exclude"),
+        Binding("x", "exclude", "Not here", tooltip="Never in this chat", id="why.exclude"),
         Binding("t", "toggle_prompt", "Prompt", id="why.prompt"),
     ]
 

@@ -12,6 +12,12 @@ from assistant.records import RecalledMemory
 from assistant.tui.text import FAINT, clean, day
 
 WHO = {"user": "you", "assistant": "the assistant", "system": "the system"}
+LOST = {  # why a memory was not given, as recall names it and as a person reads it
+    "weak": "too weak a match",
+    "unrelated": "not about this",
+    "over the count": "others fit better",
+    "over budget": "no room was left",
+}
 BAR_CELLS = 8
 LEAST_SHOWN = 0.005  # a smaller part of the score would be drawn as 0.00
 
@@ -39,7 +45,8 @@ class MemoryCard(Static, can_focus=True):
             about += f" · {memory.kind}"
         head = [Content.styled(about, FAINT)]
         if memory.reason:
-            head.append(Content.styled(clean(memory.reason), "$warning"))
+            reason = LOST.get(memory.reason, memory.reason)
+            head.append(Content.styled(clean(reason), "$warning"))
         elif self.quoted is not None:
             head.append(
                 Content.styled("quoted in the answer", "$success")
