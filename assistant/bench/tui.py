@@ -118,8 +118,10 @@ def running(arguments: Sequence[str], environment: dict[str, str]) -> Iterator[S
         os.close(ours)
 
 
-def run(n_turns: int = N_TURNS, n_keys: int = N_KEYS, idle_s: float = IDLE_S) -> dict[str, Any]:
-    """Every figure, on a data directory of its own."""
+def run(
+    models_dir: Path, n_turns: int = N_TURNS, n_keys: int = N_KEYS, idle_s: float = IDLE_S
+) -> dict[str, Any]:
+    """Every figure, on a data directory of its own. The embedder is the one in `models_dir`."""
     with tempfile.TemporaryDirectory() as folder:
         paths = Paths(Path(folder) / "data")
         paths.create()
@@ -133,7 +135,19 @@ def run(n_turns: int = N_TURNS, n_keys: int = N_KEYS, idle_s: float = IDLE_S) ->
             report |= measure_idle(screen, idle_s)
             report |= measure_opening(screen, n_turns)
             report |= measure_keys(screen, n_keys)
+        paths.models_dir.rmdir()
+        paths.models_dir.symlink_to(models_dir.resolve())
+        report |= measure_embedder(arguments)
     return report
+
+
+def measure_embedder(arguments: Sequence[str]) -> dict[str, Any]:
+    """Resident memory once the first message is embedded."""
+    with running([*arguments, "embedder"], {}) as screen:
+        screen.wait("steady")
+        screen.drain(2)
+        is_loaded = "onnxruntime" in Path(f"/proc/{screen.pid}/maps").read_text("utf-8")
+        return {"rss_with_embedder_mb": round(screen.rss_mb, 1) if is_loaded else None}
 
 
 def measure_first_frame(paths: Paths) -> dict[str, Any]:
@@ -242,4 +256,4 @@ def _write_conversation(paths: Paths, n_turns: int) -> None:
 @click.pass_obj
 def command(settings: Settings, turns: int, keys: int, idle: float) -> None:
     """First frame, idle CPU, memory, key to screen while tokens stream, opening a long chat."""
-    print_report(run(turns, keys, idle), settings)
+    print_report(run(settings.paths.models_dir, turns, keys, idle), settings)

@@ -1,7 +1,7 @@
 """The app as it is over a real store, with a model that writes words at a set rate: for `bench tui`.
 
-`python -m assistant.tui.measure DATA_DIR TOKENS_PER_SECOND`. Nothing else uses it; the app itself
-never asks whether it is being measured.
+`python -m assistant.tui.measure DATA_DIR TOKENS_PER_SECOND [embedder]`. Nothing else uses it; the app
+itself never asks whether it is being measured.
 """
 
 import sys
@@ -70,11 +70,14 @@ WORDS: Final = [
 class SteadyEngine:
     """Answers everything with the same words, `rate` of them a second, until it is stopped."""
 
-    def __init__(self, rate: float) -> None:
+    def __init__(self, rate: float, embed: Callable[[str], object]) -> None:
+        """`embed` is called once, as for the first message."""
         self._seconds = 1 / rate
+        self._embed = embed
         self._stop = threading.Event()
 
     def load(self, on_phase: Callable[[Progress], None]) -> ModelFacts:
+        self._embed("What is the name of the dog that my sister adopted last year?")
         return ModelFacts("steady", 4096)
 
     def ask(self, text: str, now: datetime, *, replaces: int | None = None) -> Iterator[Event]:
@@ -125,11 +128,20 @@ class SteadyEngine:
         """Nothing is held."""
 
 
-def main(data_dir: str, rate: str) -> int:
+def main(data_dir: str, rate: str, embedder: str = "") -> int:
     paths = Paths(Path(data_dir))
     config = load_config(paths.config_file, {}, {})
+    opened: list[object] = []
+
+    def embed(text: str) -> None:
+        from assistant.conversation.assemble import open_embedder
+
+        if embedder and (found := open_embedder(paths, config)) is not None:
+            found.embed([text])
+            opened.append(found)  # it stays in memory
+
     app = AssistantApp(
-        SteadyEngine(float(rate)),
+        SteadyEngine(float(rate), embed),
         lambda: open_live_store(paths, config),
         history=PromptHistory(),
         facts=Facts(),

@@ -301,6 +301,15 @@ async def test_a_pause_in_typing_reads_the_prompt_ahead_when_that_is_allowed() -
         await wait_for(pilot, lambda: is_idle(app))
         app.screen.query_one(PromptInput).fill("What is")
         await wait_for(pilot, lambda: ("prefill", "What is") in engine.calls)
+        await pilot.press("enter")
+        engine.tokens_per_second = 20
+        app.screen.query_one(PromptInput).fill("And then")  # while the answer comes
+        await wait_for(pilot, lambda: ("prefill", "And then") in engine.calls)
+        assert engine.asked == ["What is"]
+        assert [call for call in engine.calls if call[0] == "prefill"] == [
+            ("prefill", "What is"),
+            ("prefill", "And then"),
+        ]
 
 
 async def test_what_could_wait_is_done_after_each_answer() -> None:

@@ -46,7 +46,7 @@ from assistant.tui.widgets.find import FindBar
 from assistant.tui.widgets.header import Status, StatusHeader
 from assistant.tui.widgets.key_bar import KeyBar
 from assistant.tui.widgets.phase import PhaseLine
-from assistant.tui.widgets.prompt import PromptInput
+from assistant.tui.widgets.prompt import PAUSE_SECONDS, PromptInput
 from assistant.tui.widgets.transcript import Transcript
 from assistant.tui.widgets.turn import TurnView, recorded_turn
 from assistant.tui.worker import DRAWS_PER_SECOND, DRAWS_WHILE_TYPING, Backend, Listener
@@ -90,6 +90,7 @@ class ChatScreen(StoreScreen[None]):
         self._consent = ConsentFlow(self)
         self._told_background = False
         self._typed_at = 0.0
+        self._ahead = ""  # the text whose prompt was read last while nothing was sent
         self._listener = Listener(self.post_message)
 
     def begin(self, work: Coroutine[Any, Any, None]) -> object:
@@ -240,7 +241,10 @@ class ChatScreen(StoreScreen[None]):
 
     @on(BackgroundDone)
     async def background_done(self) -> None:
+        """Also what was typed while an answer came is read, now that there is time."""
         await self._consent.ask_next()
+        if perf_counter() - self._typed_at > PAUSE_SECONDS:
+            self._read_ahead(self.prompt.text)
 
     @on(BackgroundFailed)
     def background_failed(self, event: BackgroundFailed) -> None:
@@ -277,7 +281,7 @@ class ChatScreen(StoreScreen[None]):
             self.tell(STILL_WRITING)
             return
         self.frame.history.add(text, keep=self._status.chat_mode == "normal")
-        self.prompt.text = ""
+        self.prompt.text = self._ahead = ""
         now, replaces = self.backend.clock(), self.replaces
         self.stop_editing()
         if replaces is not None:
@@ -329,12 +333,17 @@ class ChatScreen(StoreScreen[None]):
 
     @on(PromptInput.Paused)
     def paused(self, event: PromptInput.Paused) -> None:
-        """Read the prompt ahead while the person thinks."""
-        if self.backend.busy or self._status.model is None or event.text.startswith("/"):
+        self._read_ahead(event.text)
+
+    def _read_ahead(self, text: str) -> None:
+        """Read the prompt while the person thinks; once for each text."""
+        if self.backend.busy or self._status.model is None or text == self._ahead:
             return
-        if self.replaces is None and self.frame.facts.may_prefill():
-            now = self.backend.clock()
-            self.backend.when_idle(lambda engine: engine.prefill(event.text, now))
+        if not text.strip() or text.startswith("/") or self.replaces is not None:
+            return
+        if self.frame.facts.may_prefill():
+            self._ahead, now = text, self.backend.clock()
+            self.backend.when_idle(lambda engine: engine.prefill(text, now))
 
     def action_escape(self) -> None:
         """Stop the answer; else close what is open; else go between the input and the turns."""
