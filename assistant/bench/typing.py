@@ -11,7 +11,7 @@ import tempfile
 from collections.abc import Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from statistics import median
@@ -28,6 +28,7 @@ from assistant.conversation.events import Event, RecallDone, Recorded, TokenText
 from assistant.conversation.history import SEQUENCE
 from assistant.conversation.recall import encode
 from assistant.paths import Paths
+from assistant.records import Recall
 
 PAUSE_S: Final = 3.0  # default; seconds between the last key and Enter
 KEYS_S: Final = 0.3  # of these, what the input waits for another key before it reads ahead
@@ -64,6 +65,7 @@ class Answered:
     first_text: str
     memories: tuple[str, ...]  # given to the model
     n_notes: int  # tokens of them
+    same_recall: bool = True  # as what was read ahead
 
 
 @contextmanager
@@ -131,11 +133,13 @@ def measure(
         first = thread.submit(_answer, at_once, text, now, perf_counter()).result()
         thread.submit(_begin, paused).result()
         sleep(KEYS_S)
-        thread.submit(paused.prefill, text, now)
+        guess = thread.submit(paused.prefill, text, now)
         sleep(pause_s - KEYS_S)
         pressed = perf_counter()
         paused.stop()
-        rows.append((first, thread.submit(_answer, paused, text, now, pressed).result()))
+        later = thread.submit(_answer, paused, text, now, pressed).result()
+        read = tuple(memory.text for memory in (guess.result() or Recall(text)).memories)
+        rows.append((first, replace(later, same_recall=read == later.memories)))
     return rows
 
 
@@ -155,16 +159,19 @@ def run(models_dir: Path, config: Config, *, pause_s: float = PAUSE_S) -> dict[s
         "questions": len(rows),
         "memories": [len(first.memories) for first, _ in rows],
         "notes_tokens": [first.n_notes for first, _ in rows],
-        "recall_unchanged": all(first.memories == later.memories for first, later in rows),
+        "recall_unchanged": [later.same_recall for _, later in rows],
         "same_first_token": sum(first.first_text == later.first_text for first, later in rows),
         "at_once_ms": [round(first.first_token_ms) for first, _ in rows],
         "after_pause_ms": [round(later.first_token_ms) for _, later in rows],
-        **_summary(rows),
+        **_summary([row for row in rows if row[1].same_recall]),
     }
 
 
 def _summary(rows: Sequence[tuple[Answered, Answered]]) -> dict[str, float]:
-    """The medians, and how many times sooner the median and the worst question is answered."""
+    """Medians of the questions for which Enter recalled what was recalled while typing, and how
+    many times sooner the median and the worst of them is answered."""
+    if not rows:
+        return {}
     sooner = [first.first_token_ms / later.first_token_ms for first, later in rows]
     at_once = median(first.first_token_ms for first, _ in rows)
     later = median(later.first_token_ms for _, later in rows)

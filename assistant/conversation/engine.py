@@ -54,7 +54,7 @@ LoadModel = Callable[[Callable[[float], None]], LanguageModel]
 
 SEQUENCE_ASIDE: Final = 1  # for answers that must not evict the conversation's prefix
 SEQUENCE_TYPED: Final = 3  # for the prompt of what is being typed; 1 and 2 are post-think's
-GUESS_STEP: Final = 16  # default; 8 to 128 tokens: what Enter may lose of a prompt read ahead
+GUESS_STEP: Final = 32  # default; 8 to 128 tokens: what Enter may have to wait for
 N_TITLE_CHARACTERS: Final = 60
 
 
@@ -127,6 +127,7 @@ class Engine:
         self._load_model = load_model
         self._model: LanguageModel | None = None
         self._running = False
+        self._guessing = False
         self._stopping = Flag()
 
     # --- one turn -----------------------------------------------------------------------------
@@ -180,10 +181,13 @@ class Engine:
         return self._finish(prepared.turn, draft, prompt.recall, prompt, prepared.encoded, now)
 
     def stop(self) -> None:
-        """End the running turn within 300 ms, keeping what came. Safe from any thread."""
+        """End the running turn within 300 ms, keeping what came. Safe from any thread.
+
+        What is read ahead ends with its step: most likely the turn that comes needs it.
+        """
         if self._running:
             self._stopping.set()
-        if self._model is not None:
+        if self._model is not None and not self._guessing:
             self._model.stop()
 
     def regenerate(self, turn_id: int, now: datetime) -> Iterator[Event]:
@@ -253,27 +257,30 @@ class Engine:
             self._read_ahead(tokens, SEQUENCE)
             self._running = False
 
-    def prefill(self, text: str, now: datetime) -> None:
+    def prefill(self, text: str, now: datetime) -> Recall | None:
         """Recall for what is typed so far and read the prompt for it, before Enter is pressed.
 
         Lossless: it is read beside the conversation, whose own prefix stays as it is. The turn
-        takes over what is still right of it, and what is not is dropped. Ends at `stop`.
+        takes over what is still right of it, and what is not is dropped. Ends at `stop`. Returns
+        what was recalled; None where nothing was read.
         """
         if self._model is None or not text.strip():
-            return
+            return None
         self._begin_stoppable()
-        turns = self.history.turns
+        self._guessing, turns = True, self.history.turns
         try:
             encoded = encode(text, self.embedder, now)
             turn = Turn(0, self.conversation_id or 0, 0, 0, now)
             recalled = self._recall(encoded, turn, now, DEFAULT_OPTIONS)
             prompt = self._prompt(text, recalled, DEFAULT_OPTIONS)
             self._read_ahead(prompt.tokens[:-1], SEQUENCE_TYPED, GUESS_STEP)
+            return prompt.recall
         except GenerationError:  # no room beside the conversation: then nothing is read ahead
             self._drop_guess()
+            return None
         finally:
             self.history.turns = turns  # a turn that only a guess has no room for stays
-            self._running = False
+            self._running = self._guessing = False
 
     def _read_ahead(self, tokens: Sequence[int], sequence: int, step: int | None = None) -> None:
         model = self.load()

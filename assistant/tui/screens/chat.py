@@ -13,6 +13,7 @@ from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
+from textual.timer import Timer
 from textual.widgets import Static
 
 from assistant.conversation.events import (
@@ -58,6 +59,8 @@ WELCOME: dict[ChatMode, str] = {
     "read-only": "A read-only chat.\nMemories are read, and nothing of it is kept.",
 }
 TYPING_SECONDS = 0.5  # after a key, how long the person is taken to be typing
+KEY_GAP_SECONDS = 0.05  # how soon it is looked again whether an answer may be drawn
+LONGEST_WAIT_SECONDS = 0.5  # most an answer is behind while someone types
 QUIET_SECONDS = 3.0  # after an answer, how long until what lies about is swept up
 STILL_WRITING = "The assistant is still writing. Esc stops it."
 
@@ -90,6 +93,8 @@ class ChatScreen(StoreScreen[None]):
         self._consent = ConsentFlow(self)
         self._told_background = False
         self._typed_at = 0.0
+        self._drawn_at = 0.0
+        self._draw_timer: Timer | None = None
         self._ahead = ""  # the text whose prompt was read last while nothing was sent
         self._listener = Listener(self.post_message)
 
@@ -172,15 +177,32 @@ class ChatScreen(StoreScreen[None]):
     # --- what the threads say ------------------------------------------------------------------
 
     @on(EventsWaiting)
+    async def draw_when_due(self) -> None:
+        """The key that was pressed comes before the answer that grows.
+
+        So while someone types, an answer is drawn right after a key was (`typed`), when the next one
+        is farthest away, and else only where no key came for a while.
+        """
+        now = perf_counter()
+        is_typing = now - self._typed_at < TYPING_SECONDS
+        if is_typing and now - self._drawn_at < LONGEST_WAIT_SECONDS:
+            self._draw_later(KEY_GAP_SECONDS)
+        else:
+            await self.draw_events()
+
     async def draw_events(self) -> None:
         """Draw what came, and look again until nothing does (at DRAWS_PER_SECOND)."""
         events = self._listener.mailbox.take()
         for event in events:
             await self._draw(event)
         if events:
-            is_typing = perf_counter() - self._typed_at < TYPING_SECONDS
-            rate = DRAWS_WHILE_TYPING if is_typing else DRAWS_PER_SECOND
-            self.set_timer(1 / rate, self.draw_events)
+            self._drawn_at = perf_counter()
+            self._draw_later(1 / DRAWS_PER_SECOND)
+
+    def _draw_later(self, seconds: float) -> None:
+        if self._draw_timer is not None:
+            self._draw_timer.stop()
+        self._draw_timer = self.set_timer(seconds, self.draw_when_due)
 
     async def _draw(self, event: Event) -> None:
         if isinstance(event, Phase):
@@ -314,6 +336,8 @@ class ChatScreen(StoreScreen[None]):
     def typed(self, event: PromptInput.Typed) -> None:
         """Name the commands that fit while one is typed."""
         self._typed_at = perf_counter()
+        if self.writing is not None and self._typed_at - self._drawn_at > 1 / DRAWS_WHILE_TYPING:
+            self.call_after_refresh(self.draw_events)
         fitting = commands.matching(event.text)
         if fitting:
             self.set_hint(
