@@ -6,7 +6,7 @@ check:
 
 # The ordinary tests: no weights, no network, under a minute.
 test:
-    .venv/bin/python -m pytest -q -m "not model and not soak and not bench"
+    .venv/bin/python -m pytest -q -n 2 --dist worksteal -m "not model and not native and not soak and not bench and not download"
 
 # All tests, as CI runs them.
 test-all:

@@ -22,6 +22,7 @@ BENCHMARKS: Final = MappingProxyType(
         "index": "assistant.bench.index",
         "prefix": "assistant.bench.prefix",
         "recall": "assistant.bench.recall",
+        "stop": "assistant.bench.stop",
         "store": "assistant.bench.store",
         "thoughts": "assistant.bench.thoughts",
         "tui": "assistant.bench.tui",

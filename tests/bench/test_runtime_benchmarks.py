@@ -9,7 +9,7 @@ import click
 import pytest
 
 from assistant import bench
-from assistant.bench import batch, decode, prefix, typing
+from assistant.bench import batch, decode, prefix, stop, typing
 from assistant.config import load_config
 from assistant.tui.widgets.prompt import PAUSE_SECONDS
 from conftest import MODELS_DIR, model_file
@@ -42,6 +42,14 @@ def test_decode_reports_both_speeds_and_the_same_tokens():
     assert report.keys() >= {"assistant_tps", "llama_tps", "ratio", "runs"}
     assert report["same_tokens"]
     assert report["ratio"] > 0
+
+
+@pytest.mark.model
+def test_stop_reports_both_phases():
+    report = stop.run(model_file(SMALL), n_runs=1)
+    assert report["bound_ms"] == 300
+    assert report["writing"]["stopped"] == 1
+    assert report["writing"]["max_ms"] >= report["writing"]["p50_ms"] > 0
 
 
 @pytest.mark.model

@@ -4,7 +4,6 @@ import threading
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 import pytest
@@ -205,25 +204,18 @@ def test_a_generator_closed_early_leaves_the_cache_usable(small: Model):
     assert ids(small, tokens) == whole
 
 
-@pytest.mark.parametrize("delay_s", [0.05, 0.4, 1.0])
-def test_a_stop_ends_a_prefill_within_300_ms(default_model: Model, delay_s: float):
+@pytest.mark.parametrize("delay_s", [0.05, 0.4])
+def test_a_stop_ends_a_prefill_where_it_is(default_model: Model, delay_s: float):
+    """How soon is measured by `assistant bench stop`."""
     model = default_model
     model.drop_sequence(0)
     tokens = (model.tokenize(LONG) * 3)[:2000]
-    asked: list[float] = []
-
-    def stop() -> None:
-        asked.append(perf_counter())
-        model.stop()
-
-    timer = threading.Timer(delay_s, stop)
+    timer = threading.Timer(delay_s, model.stop)
     timer.start()
     result = model.prefill(tokens)
-    ended = perf_counter()
     timer.join()
     assert result.stopped
-    assert ended - asked[0] < 0.3
-    assert model.context.length(0) == len(model.kv_cache.tokens(0)) == result.n_evaluated
+    assert model.context.length(0) == len(model.kv_cache.tokens(0)) == result.n_evaluated < 2000
 
 
 def test_after_a_stopped_prefill_the_rest_is_read_and_the_reply_is_the_same(small: Model):
