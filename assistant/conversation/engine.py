@@ -5,7 +5,7 @@ end (it yields events), no library and no clock: `now` is an argument.
 """
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Event as Flag
@@ -104,6 +104,10 @@ class Prepared:
     sampling: SamplingParameters
 
 
+class _Stopped(Exception):
+    """Ends a turn between two stages; it is recorded as far as it came."""
+
+
 class Engine:
     """One conversation at a time over one model and one store. One thread, but for `stop`."""
 
@@ -153,10 +157,11 @@ class Engine:
         try:
             if turn.id:
                 yield Recorded(turn)
-            with self._time_limit(options.timeout_s):
+            with self._time_limit(options.timeout_s), suppress(_Stopped):
                 yield from self._load()
                 yield Phase("recalling")
                 recalled = self._recall(encoded, turn, now, options)  # 2
+                self._check_stop()
                 prompt = self._prompt(text, recalled, options)  # 3
                 yield RecallDone(prompt.recall)
                 yield from self._notices(encoded, prompt)
@@ -201,13 +206,15 @@ class Engine:
         self._begin_stoppable()
         draft = Draft()
         try:
-            yield from self._load()
-            prompt = self._prompt_without(turn_id, memory_ids)
-            yield RecallDone(prompt.recall)
-            yield from self._generate(prompt, draft, DEFAULT_OPTIONS, SEQUENCE_ASIDE)
+            with suppress(_Stopped):
+                yield from self._load()
+                prompt = self._prompt_without(turn_id, memory_ids)
+                yield RecallDone(prompt.recall)
+                yield from self._generate(prompt, draft, DEFAULT_OPTIONS, SEQUENCE_ASIDE)
         finally:
             self._running = False
-            self.load().drop_sequence(SEQUENCE_ASIDE)
+            if self._model is not None:
+                self._model.drop_sequence(SEQUENCE_ASIDE)
         yield Replied(Turn(0, 0, 0, 0, now), draft.reply())
 
     def why(self, turn_id: int) -> Explanation:
@@ -307,16 +314,19 @@ class Engine:
     def load(self) -> LanguageModel:
         """The model, loaded now if it is not yet. Raises ModelError, OutOfMemory."""
         if self._model is None:
-            self._model = self._load_model(
-                lambda share: self.on_phase(Phase("loading model", share))
-            )
+            self._model = self._load_model(self._on_loading)
             self.history.restore(self._model, self._room())
         return self._model
+
+    def _on_loading(self, share: float) -> None:
+        self.on_phase(Phase("loading model", share))
+        self._check_stop()  # raised out of the loading: seconds of it need not be waited for
 
     def _load(self) -> Iterator[Event]:
         if self._model is None:
             yield Phase("loading model")
             self.load()
+        self._check_stop()
 
     # --- the stages, with what the conversation and the options add to them -------------------
 
@@ -450,6 +460,11 @@ class Engine:
             raise TimedOut(f"No whole answer within {seconds:g} s.", remedy)
 
     # --- small questions ----------------------------------------------------------------------
+
+    def _check_stop(self) -> None:
+        """Leave the running turn where it was told to stop. Raises _Stopped."""
+        if self._running and self._stopping.is_set():
+            raise _Stopped
 
     def _begin_stoppable(self) -> None:
         """From here on `stop` counts, though no event has been asked for yet."""

@@ -65,18 +65,22 @@ def load(
     window: WeightHook | None,
     on_progress: Callable[[float], None] | None,
 ) -> Loaded:
-    """Raises ModelMissing, ModelUnreadable or OutOfMemory; frees what it had by then."""
+    """Raises ModelMissing, ModelUnreadable or OutOfMemory, or what `on_progress` raises, which ends
+    the loading; frees what it had by then."""
     lib = llama()
-    model_params, callback = _model_params(options, on_progress)
+    broken_off: list[BaseException] = []
+    model_params, callback = _model_params(options, on_progress, broken_off)
     context_params = _context_params(options, stop, is_mapped=window is None)
     if window is not None:
         window.apply(model_params, context_params)
     take_complaints()
     model = lib.llama_model_load_from_file(os.fsencode(path), model_params)
     if not model:
-        raise _load_error(path)
+        raise broken_off[0] if broken_off else _load_error(path)
     context = None
     try:
+        if broken_off:  # at the very end, when llama.cpp no longer asks whether to go on
+            raise broken_off[0]
         if not lib.llama_model_has_decoder(model):
             raise ModelUnreadable(f"{path} is no chat model.", "Choose another model.")
         n_ctx = fit_n_ctx(model, options, path.stat().st_size)
@@ -112,7 +116,7 @@ def find_window(path: Path, setting: str, options: LoadOptions) -> WeightHook | 
 def kv_bytes(path: Path, options: LoadOptions) -> int:
     """Bytes of KV cache the options ask for, from the file's metadata alone."""
     lib = llama()
-    params, _ = _model_params(options, None)
+    params, _ = _model_params(options, None, [])
     params.vocab_only = True
     model = lib.llama_model_load_from_file(os.fsencode(path), params)
     if not model:
@@ -142,8 +146,12 @@ def check_file(path: Path) -> None:
 
 
 def _model_params(
-    options: LoadOptions, on_progress: Callable[[float], None] | None
+    options: LoadOptions,
+    on_progress: Callable[[float], None] | None,
+    broken_off: list[BaseException],
 ) -> tuple[Any, object]:
+    """llama.cpp's parameters, and the callback that must live as long as they do. What `on_progress`
+    raises is put into `broken_off`: no exception may pass through C."""
     lib = llama()
     params = lib.llama_model_default_params()
     params.load_mode = lib.LLAMA_LOAD_MODE_MMAP
@@ -152,9 +160,12 @@ def _model_params(
 
     @lib.llama_progress_callback  # type: ignore[untyped-decorator] # llama_cpp publishes no types
     def report(share: float, _user_data: object) -> bool:
-        if on_progress is not None:
-            on_progress(share)
-        return True
+        try:
+            if on_progress is not None and not broken_off:
+                on_progress(share)
+        except BaseException as error:  # noqa: BLE001 - a stop or a Ctrl-C: raised by `load`
+            broken_off.append(error)
+        return not broken_off
 
     params.progress_callback = report
     return params, report

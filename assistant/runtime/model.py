@@ -103,7 +103,7 @@ class Model:
         repack: bool = False,
         on_progress: Callable[[float], None] | None = None,
     ) -> Self:
-        """Load a GGUF. `on_progress` gets the share in [0, 1].
+        """Load a GGUF. `on_progress` gets the share in [0, 1]; what it raises ends the loading.
 
         `window` holds the weights; without one `weight_window` says how they are held. `repack`:
         keep a second copy of most weights, as llama.cpp does where it is not told otherwise. Raises

@@ -187,6 +187,48 @@ def test_a_stop_before_the_first_event_is_not_lost(open_engine: OpenEngine, now:
     assert texts(engine)[0] == ("user", "Hello")
 
 
+def test_a_stop_while_the_model_loads_ends_the_loading(
+    open_engine: OpenEngine, now: datetime
+) -> None:
+    engine, shares = open_engine(), []
+
+    def load(on_progress: Callable[[float], None]) -> FakeModel:
+        for share in (0.1, 0.2, 0.3):
+            shares.append(share)
+            if share == 0.2:
+                engine.stop()
+            on_progress(share)
+        return FakeModel()
+
+    engine._load_model = load
+    told = list(engine.ask("Hello", now))
+    assert shares == [0.1, 0.2]
+    assert told[-1].reply.finish == "stopped"
+    assert texts(engine)[0] == ("user", "Hello")
+    engine._load_model = lambda on_progress: FakeModel()
+    assert reply_of(engine, "Hello again", now).finish == "stop"
+
+
+def test_a_stop_while_recalling_reads_no_prompt(
+    open_engine: OpenEngine, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model = FakeModel()
+    engine = open_engine(model)
+    recall = engine.memory.recall
+
+    def stop_and_recall(*given: object, **more: object) -> object:
+        engine.stop()
+        return recall(*given, **more)
+
+    monkeypatch.setattr(engine.memory, "recall", stop_and_recall)
+    told = list(engine.ask("Where are the keys?", now))
+    assert told[-1].reply.finish == "stopped"
+    assert not any(isinstance(event, events.RecallDone) for event in told), "no prompt was built"
+    assert model.prefills == []
+    assert texts(engine)[0] == ("user", "Where are the keys?")
+    assert engine.memory.messages(1)[-1].partial
+
+
 def test_a_stop_while_nothing_runs_does_not_end_the_next_turn(
     open_engine: OpenEngine, now: datetime
 ) -> None:

@@ -52,6 +52,22 @@ def test_a_truncated_model_is_unreadable(tmp_path: Path, share: float):
 
 
 @pytest.mark.model
+@pytest.mark.parametrize("at", [0.0, 1.0])
+def test_what_the_progress_raises_ends_the_loading(at: float):
+    shares = []
+
+    def interrupt(share: float) -> None:
+        shares.append(share)
+        if share >= at:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        Model.load(model_file(SMALL), n_ctx=512, n_threads=1, on_progress=interrupt)
+    assert shares[-1] >= at
+    assert sum(share >= at for share in shares) == 1, "it is not asked again"
+
+
+@pytest.mark.model
 def test_a_context_that_does_not_fit_says_what_would(monkeypatch: pytest.MonkeyPatch):
     free = model_file(SMALL).stat().st_size + (300 << 20)
     monkeypatch.setattr(loading, "available_bytes", lambda: free)
