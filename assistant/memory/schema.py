@@ -109,7 +109,9 @@ class Store:
             steps(name=name)(_step(number, sql))
         connection = self._connection
         while (version := _version(connection, self.file)) < SCHEMA_VERSION:
-            following = MIGRATIONS[version + 1][0] if version + 1 < SCHEMA_VERSION else None
+            # A new store is built whole: nobody sees, or backs up, an empty older one.
+            is_last = version == 0 or version + 1 == SCHEMA_VERSION
+            following = None if is_last else MIGRATIONS[version + 1][0]
             with self.write(durable=True):
                 if _version(connection, self.file) == version:
                     if version > 0 and self.file is not None:

@@ -36,6 +36,7 @@ def test_a_new_store_is_private_and_in_wal_mode(tmp_path: Path) -> None:
             assert made.stat().st_mode & 0o077 == 0
         assert store.value("PRAGMA user_version") == SCHEMA_VERSION
         assert store.value("SELECT count(*) FROM _sqlite_migrations") == SCHEMA_VERSION
+    assert not list(tmp_path.rglob("before-schema-*")), "there was nothing to back up"
 
 
 def test_a_failed_transaction_leaves_nothing(tmp_path: Path) -> None:
