@@ -186,9 +186,9 @@ class MemoryScreen(StoreScreen[None]):
     def action_back(self) -> None:
         if self.has_class("-details"):
             self._show(None)
-        elif not self.table.has_focus:
+        elif self.query_one("#memory-filter", Input).has_focus and self._rows:
             self.table.focus()
-        else:
+        else:  # an empty table is hidden and cannot take the focus
             self.dismiss()
 
     # --- beside it -----------------------------------------------------------------------------
