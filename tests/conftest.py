@@ -20,6 +20,7 @@ hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
 
 MODELS_DIR = find_paths().models_dir  # of the environment, before a test changes it
+SOAK_SHARE = float(os.environ.get("ASSISTANT_SOAK_SHARE", "0.1"))  # of the full length
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)
 
 

@@ -16,9 +16,8 @@ from assistant.memory import lsh, lsh_build
 from assistant.memory.index import RecallIndex
 from assistant.memory.index_file import IndexUnusable, load
 from assistant.memory.lsh import LshIndex, candidate_count
+from conftest import SOAK_SHARE
 from index_fakes import FakeSource, make_batch, make_vectors
-
-SHARE = float(os.environ.get("ASSISTANT_SOAK_SHARE", "0.1"))
 
 
 def make_file(folder: Path, n: int = 400, *, log: int = 30) -> tuple[FakeSource, Path]:
@@ -181,7 +180,7 @@ def test_no_flipped_byte_gives_a_wrong_answer(
     assert (load(file, "store").base.axes is not None) == with_axes
     whole = file.read_bytes()
     random = np.random.default_rng(0)
-    for _ in range(max(20, int(200 * SHARE))):
+    for _ in range(max(20, int(200 * SOAK_SHARE))):
         content = bytearray(whole)
         content[random.integers(len(content))] ^= 1 << random.integers(8)
         file.write_bytes(content)
@@ -232,7 +231,7 @@ def test_no_kill_during_insert_remove_or_rewrite_gives_a_wrong_answer(tmp_path: 
     here = Path(__file__).parent
     journal = tmp_path / "changes"
     journal.touch()
-    for number in range(max(4, int(200 * SHARE))):
+    for number in range(max(4, int(200 * SOAK_SHARE))):
         with subprocess.Popen(
             [sys.executable, "-c", CHILD, str(tmp_path), ("whole", "axes")[number % 2]],
             stdout=subprocess.PIPE, env={**os.environ, "PYTHONPATH": f"{here.parent}:{here}"},

@@ -2,7 +2,6 @@
 nothing erased is ever found. Run with -s, each says how much it did."""
 
 import json
-import os
 import random
 import shutil
 import sqlite3
@@ -20,9 +19,9 @@ from assistant.memory.memory import Memory
 from assistant.memory.schema import SCHEMA_VERSION
 from assistant.paths import Paths
 from assistant.records import EncodedText
+from conftest import SOAK_SHARE
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-SHARE = float(os.environ.get("ASSISTANT_SOAK_SHARE", "1"))
 WRITER = Path(__file__).with_name("soak_writer.py")
 MIGRATOR = Path(__file__).with_name("soak_migrator.py")
 N_MESSAGES = 20_000  # in the store that is migrated
@@ -60,7 +59,7 @@ def test_no_kill_loses_an_acknowledged_message(tmp_path: Path) -> None:
     database = tmp_path / "memory.db"
     chance = random.Random(11)
     acknowledged: set[str] = set()
-    for kill in range(max(3, int(300 * SHARE))):
+    for kill in range(max(3, int(300 * SOAK_SHARE))):
         process = start(database, f"Anna{kill}", 60)
         assert process.stdout is not None
         acknowledged.add(process.stdout.readline().strip())  # it is at work
@@ -77,7 +76,7 @@ def test_no_kill_loses_an_acknowledged_message(tmp_path: Path) -> None:
 
 def test_eight_processes_share_a_store(tmp_path: Path) -> None:
     database = tmp_path / "memory.db"
-    seconds = max(4.0, 60 * SHARE)
+    seconds = max(4.0, 60 * SOAK_SHARE)
     processes = [start(database, f"Berta{number}", seconds) for number in range(8)]
     acknowledged: set[str] = set()
     for process in processes:
@@ -139,7 +138,7 @@ def test_a_migration_killed_at_any_moment_leaves_a_whole_store(
 ) -> None:
     chance, met = random.Random(5), [0, 0, 0]
     file = tmp_path / "memory.db"
-    n_kills, seconds = max(4, int(100 * SHARE)), 60.0
+    n_kills, seconds = max(4, int(100 * SOAK_SHARE)), 60.0
     for kill in range(n_kills + 1):  # the first is left to end, and timed
         for left in tmp_path.glob("memory.db*"):
             left.unlink()
@@ -181,7 +180,7 @@ def migrate(file: Path) -> "subprocess.Popen[str]":
 
 
 def test_erased_memories_are_not_found_by_doctor(tmp_path: Path) -> None:
-    chance, n_erased = random.Random(3), max(5, int(100 * SHARE))
+    chance, n_erased = random.Random(3), max(5, int(100 * SOAK_SHARE))
     paths = Paths(tmp_path)
     paths.create()
     erased: list[str] = []

@@ -19,6 +19,7 @@ from assistant.runtime.model import Model
 from assistant.runtime.plan import Rates, Role, make_plan
 from assistant.runtime.weight_window import WeightWindow, open_window, parse_budget
 from assistant.runtime.window_library import WindowHandle
+from conftest import SOAK_SHARE
 from random_models import Shape, write_model
 
 pytestmark = pytest.mark.native
@@ -323,7 +324,7 @@ def anonymous_bytes() -> int:
 
 @pytest.mark.soak
 def test_memory_is_constant_over_two_thousand_tokens(written: Any) -> None:
-    n_tokens = int(2000 * float(os.environ.get("ASSISTANT_SOAK_SHARE", "1")))
+    n_tokens = int(2000 * SOAK_SHARE)
     for shape in (DENSE[0], EXPERTS[0]):
         file = written(shape)
         window = make_window(file, 0.4)
