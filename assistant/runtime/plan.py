@@ -21,7 +21,7 @@ MIB: Final = 1 << 20
 # The ring: default, least and most RAM for streamed weights between the disk and their use. The
 # time of the output matrix and of sampling must be bridged (32 MiB is 16 ms of a 2 GB/s disk); more
 # is better spent on pinned weights.
-RING_BYTES: Final = 36 * MIB
+RING_BYTES: Final = 48 * MIB
 RING_BYTES_MAX: Final = 256 * MIB
 _RING_SHARE: Final = 8  # of the budget, the ring may take one part in this many
 _PIECE_ROWS: Final = 128  # the least rows of a large tensor that are streamed as one piece

@@ -13,9 +13,9 @@ from assistant import native
 from assistant.errors import AssistantError
 from assistant.runtime.plan import Plan, TensorInfo
 
-# One leaves a fifth of the disk unused. While the processor computes, two read at 0.88 of the idle
-# disk's rate and four at 0.98 (means of nine and five runs).
-N_READ_THREADS: Final = 4
+# One leaves a fifth of the disk unused; with a ring of 48 MiB three were quicker than two or four in
+# medians of 4 to 6 runs at 0.75 and 0.5 of a 1.1 GB model, but single runs differ by more than that.
+N_READ_THREADS: Final = 3
 _ERROR_BYTES: Final = 1024
 
 
