@@ -6,7 +6,7 @@ check:
 
 # The ordinary tests: no weights, no network, under a minute.
 test:
-    .venv/bin/python -m pytest -q -n 2 --dist worksteal -m "not model and not native and not soak and not bench and not download"
+    .venv/bin/python -m pytest -q -n 3 --dist worksteal -m "not model and not native and not soak and not bench and not download"
 
 # All tests, as CI runs them.
 test-all:
