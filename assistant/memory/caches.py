@@ -1,22 +1,62 @@
 """What recall keeps of one store in RAM: columns, vectors and the graph. Any of it can be rebuilt."""
 
 from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
 
+from assistant.memory import ranking_file
 from assistant.memory.columns import Columns
 from assistant.memory.entity_graph import EntityGraph
 from assistant.memory.schema import Store
 from assistant.memory.vectors import Meaning
 
+KEPT_FROM: Final = 2000  # memories; a smaller store is read anew in less than 0.1 s
+
 
 @dataclass(slots=True)
 class Caches:
-    """What recall keeps in RAM of one store."""
+    """What recall keeps in RAM of one store, and in files in `folder` where there is one."""
 
     vectors: Meaning
+    folder: Path | None = None
     columns: Columns = field(default_factory=Columns)
     graph: EntityGraph = field(default_factory=EntityGraph)
 
     def refresh(self, store: Store) -> None:
         """Catch up with what this or another process wrote."""
-        self.columns.refresh(store)
+        self.refresh_columns(store)
         self.vectors.refresh(store)
+
+    def refresh_columns(self, store: Store) -> None:
+        """The columns alone, from the file where they were not read yet."""
+        if self.folder is not None and not self.columns.generation:
+            self._restore(store, self.folder)
+        self.columns.refresh(store)
+
+    def erase(self) -> None:
+        """Leave nothing in a file that the store no longer has."""
+        if self.folder is not None:
+            (self.folder / ranking_file.NAME).unlink(missing_ok=True)
+        self.vectors.erase()
+
+    def refresh_graph(self, store: Store) -> EntityGraph:
+        """The graph over the refreshed columns. Both are kept whenever it was built anew."""
+        built = self.graph.refresh(store, self.columns)
+        if built and self.folder is not None and self.columns.n >= KEPT_FROM:
+            self._keep(store, self.folder)
+        return self.graph
+
+    def _keep(self, store: Store, folder: Path) -> None:
+        identity = _identity(store)
+        if identity.endswith(self.columns.generation):  # else another process just erased
+            arrays = {**self.columns.to_arrays(), **self.graph.to_arrays()}
+            ranking_file.save(folder, identity, arrays)
+
+    def _restore(self, store: Store, folder: Path) -> None:
+        arrays = ranking_file.load(folder, _identity(store))
+        if arrays is not None and self.columns.restore(store, arrays):
+            self.graph.restore(arrays)
+
+
+def _identity(store: Store) -> str:
+    return f"{store.meta('store')}/{store.meta('generation')}"

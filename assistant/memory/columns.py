@@ -5,6 +5,7 @@ may have changed (`meta.generation`). Holds no text and no vector. A row is a po
 arrays, never a memory's id.
 """
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
@@ -58,6 +59,9 @@ class Columns:
 
     def _clear(self, generation: str) -> None:
         self.generation = generation
+        self.layout = (
+            ""  # of whom the positions are: the same text, the same rows in the same order
+        )
         self.revision = 0
         self.n = 0
         self.n_sessions = 0
@@ -66,6 +70,7 @@ class Columns:
             name: np.zeros(0, dtype) for name, dtype in _FIELDS.items()
         }
         self._length_scale: tuple[float, float] | None = None
+        self._session_lengths: npt.NDArray[np.float64] | None = None
         self._tails: dict[int, int] = {}  # conversation -> its last row
 
     def __getattr__(self, name: str) -> npt.NDArray[Any]:
@@ -80,8 +85,10 @@ class Columns:
 
     def session_lengths(self) -> npt.NDArray[np.float64]:
         """Characters said in each session, (n_sessions,)."""
-        lengths = np.bincount(self.session, self.n_characters, self.n_sessions)
-        return lengths.astype(np.float64)
+        if self._session_lengths is None:
+            lengths = np.bincount(self.session, self.n_characters, self.n_sessions)
+            self._session_lengths = lengths.astype(np.float64)
+        return self._session_lengths
 
     def standard_length(self, rows: RowArray) -> FloatArray:
         """How far the log length of each row is from the store's mean, in standard deviations."""
@@ -109,8 +116,51 @@ class Columns:
                 self._take_rows(connection)
                 self._drop_rows(connection)
                 self.revision = int(meta["revision"])
-                self._length_scale = None
+                self._length_scale = self._session_lengths = None
+            self.layout = self.layout or f"{self.generation}/{self.revision}"
         return reloaded
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        """Everything that `restore` needs, but what it can compute."""
+        return {
+            "revision": np.array(self.revision),
+            "layout": np.array([self.generation, self.layout]),
+            "speakers": np.array(list(self.speakers)),
+            **{f"column_{name}": getattr(self, name) for name in _FIELDS},
+        }
+
+    def restore(self, store: Store, arrays: Mapping[str, npt.NDArray[Any]]) -> bool:
+        """Take what `to_arrays` gave, of this store at some time before. False where it was not:
+        another generation, or a store that was put back to before it."""
+        generation, layout = arrays["layout"].tolist()
+        revision, ids = int(arrays["revision"]), arrays["column_id"]
+        if store.meta("generation") != generation or int(store.meta("revision") or 0) < revision:
+            return False
+        last = int(ids[-1]) if len(ids) else 0
+        created = store.value("SELECT created FROM memories WHERE id = ?", (last,))
+        if created is None or from_text(created).timestamp() != arrays["column_created"][-1]:
+            return False
+        self._clear(generation)
+        self.layout, self.revision, self.n = layout, revision, len(ids)
+        self.speakers = {name: number for number, name in enumerate(arrays["speakers"].tolist())}
+        self._data = {
+            name: arrays[f"column_{name}"].astype(dtype, copy=False)
+            for name, dtype in _FIELDS.items()
+        }
+        self._count_sessions()
+        return True
+
+    def _count_sessions(self) -> None:
+        """The number of sessions, and the last row of each conversation."""
+        self.n_sessions = int(self.session.max(initial=-1)) + 1
+        order = self._spoken()
+        self._tails = dict(zip(self.conversation[order].tolist(), order.tolist(), strict=True))
+
+    def _spoken(self) -> RowArray:
+        """The rows that were said, conversation by conversation, in the order they were."""
+        spoken = np.flatnonzero(self.kind <= KINDS.index("passage"))
+        keys = (self.id[spoken], self.created[spoken], self.conversation[spoken])
+        return spoken[np.lexsort(keys)]
 
     def _take_rows(self, connection: Any) -> None:
         """Every row newer than `revision`: a known id is overwritten, a new one appended."""
@@ -219,10 +269,7 @@ class Columns:
             self.n_sessions += 1
 
     def _link_all(self) -> None:
-        spoken = np.flatnonzero(self.kind <= KINDS.index("passage"))
-        order = spoken[
-            np.lexsort((self.id[spoken], self.created[spoken], self.conversation[spoken]))
-        ]
+        order = self._spoken()
         conversation, created = self.conversation[order], self.created[order]
         begins = np.ones(len(order), np.bool_)
         begins[1:] = (conversation[1:] != conversation[:-1]) | (np.diff(created) > SESSION_GAP_S)

@@ -5,7 +5,8 @@ few memories are found by words and meaning alone.
 """
 
 import sqlite3
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -43,13 +44,34 @@ class EntityGraph:
     def __init__(self) -> None:
         self._graph: Graph | None = None
         self._entities: RowArray = np.zeros(0, np.int64)  # ids, rising; node n_memories + place
-        self._generation = ""
+        self._layout = ""  # of the columns whose positions the nodes are
 
-    def refresh(self, store: Store, columns: Columns) -> None:
+    def refresh(self, store: Store, columns: Columns) -> bool:
+        """Build the graph anew where it is too old. True where it was."""
         known = self._graph.n_memories if self._graph else 0
         grown = columns.n - known > max(MIN_GROWTH, GROWTH * known)
-        if self._graph is None or grown or self._generation != columns.generation:
-            self._build(store, columns)
+        if self._graph is not None and not grown and self._layout == columns.layout:
+            return False
+        self._build(store, columns)
+        return True
+
+    def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
+        assert self._graph is not None
+        return {
+            "graph_layout": np.array([self._layout]),
+            "graph_starts": self._graph.starts,
+            "graph_targets": self._graph.targets.astype(np.int32),
+            "graph_entities": self._entities,
+            "graph_memories": np.array(self._graph.n_memories),
+        }
+
+    def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
+        """Take what `to_arrays` gave; `refresh` looks whether it is still of use."""
+        self._layout = str(arrays["graph_layout"][0])
+        targets = arrays["graph_targets"].astype(np.int64)
+        n_memories = int(arrays["graph_memories"])
+        self._graph = Graph(arrays["graph_starts"], targets, n_memories)
+        self._entities = arrays["graph_entities"]
 
     def _build(self, store: Store, columns: Columns) -> None:
         # A phrase of one memory connects nothing; one of very many says nothing.
@@ -68,7 +90,7 @@ class EntityGraph:
         ends = np.concatenate([mentions, linked, neighbours])
         ends = ends[(ends >= 0).all(axis=1)]
         self._graph = build_graph(columns.n, columns.n + len(self._entities), ends)
-        self._generation = columns.generation
+        self._layout = columns.layout
 
     def rank(
         self, store: Store, query: str, rows: RowArray, similarities: FloatArray
@@ -89,7 +111,7 @@ class EntityGraph:
         inside = places < len(self._entities)
         inside[inside] = self._entities[places[inside]] == ids[inside]
         phrases = graph.n_memories + places[inside]
-        degrees = np.diff(graph.starts)[phrases]
+        degrees = graph.degrees(phrases)
         close = rows < graph.n_memories
         seeds = np.concatenate([phrases, rows[close]])
         mass = np.concatenate(

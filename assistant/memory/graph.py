@@ -83,6 +83,9 @@ class Graph:
     def n_nodes(self) -> int:
         return len(self.starts) - 1
 
+    def degrees(self, nodes: RowArray) -> RowArray:
+        return self.starts[nodes + 1] - self.starts[nodes]
+
 
 def build_graph(n_memories: int, n_nodes: int, ends: RowArray) -> Graph:
     """From the two ends of each edge, (n_edges, 2)."""
@@ -109,7 +112,6 @@ def pagerank(
     if total <= 0:
         return rank.astype(np.float32)
     np.add.at(waiting, seeds, mass / total)
-    degrees = np.diff(graph.starts)
     active = np.unique(seeds)
     for _ in range(MAX_ROUNDS):
         active = active[waiting[active] > SMALLEST_PUSH]
@@ -117,14 +119,15 @@ def pagerank(
             break
         pushed = waiting[active]
         waiting[active] = 0
-        lone = degrees[active] == 0  # nowhere to go: all of it stays
+        degrees = graph.degrees(active)
+        lone = degrees == 0  # nowhere to go: all of it stays
         rank[active] += np.where(lone, 1.0, 1 - damping) * pushed
         movers, moved = active[~lone], damping * pushed[~lone]
-        spread = degrees[movers]
+        spread = degrees[~lone]
         targets = graph.targets[_ranges(graph.starts[movers], spread)]
-        gained = np.bincount(targets, np.repeat(moved / spread, spread), graph.n_nodes)
-        waiting += gained
-        active = np.flatnonzero(waiting > SMALLEST_PUSH)
+        np.add.at(waiting, targets, np.repeat(moved / spread, spread))
+        # Only what gained mass can be due: to look at every node costs more than the round.
+        active = np.unique(targets[waiting[targets] > SMALLEST_PUSH])
     return np.asarray(rank + waiting, np.float32)
 
 

@@ -43,7 +43,7 @@ class Memory(DerivedMemory, KeptMemory):
         self, store: Store, index_dir: Path | None = None, index: IndexKind = "auto"
     ) -> None:
         self.store = store
-        self._caches = Caches(Meaning(index_dir, index))
+        self._caches = Caches(Meaning(index_dir, index), index_dir)
         self._embedder: tuple[str, int] | None = None  # id and dimension
         self.priors = True  # False: recall without length, question mark and speaker's name
 
@@ -250,7 +250,7 @@ class Memory(DerivedMemory, KeptMemory):
     def query_text(self, query: str) -> str:
         """What to embed for a query: names of speakers are features, not words, so one that is
         named becomes "I", as its own messages have it."""
-        self._caches.columns.refresh(self.store)
+        self._caches.refresh_columns(self.store)
         return replace_speakers(query, self._caches.columns.speakers)
 
     # --- reading --------------------------------------------------------------------------
@@ -299,7 +299,7 @@ class Memory(DerivedMemory, KeptMemory):
         return found[memory_id]
 
     def _after_erase(self) -> None:
-        self._caches.vectors.erase()
+        self._caches.erase()
 
     def close(self) -> None:
         self._caches.vectors.close()

@@ -131,7 +131,7 @@ def measure(
     sessions = _session_scores(columns, terms)
     asked = Asked(columns, vectors, vector if vectors.fits(vector) else None)
     near = asked.nearest(allowed)
-    connected = _connected(store, columns, question, caches.graph, near)
+    connected = _connected(store, columns, question, caches.refresh_graph(store), near)
     rows = _candidates(columns, allowed, terms, sessions, connected, near)
     if len(rows) == 0:
         return Signals(rows, {})
@@ -231,7 +231,6 @@ def _connected(
     store: Store, columns: Columns, question: Question, graph: EntityGraph, near: Sequence[Found]
 ) -> FloatArray:
     """PageRank of every row from the query's phrases and its nearest passages (n,)."""
-    graph.refresh(store, columns)
     rows, similarities = near[0] if near else (np.zeros(0, np.int64), np.zeros(0, np.float32))
     connected = np.zeros(columns.n, np.float32)
     ranks = graph.rank(store, question.text, rows[:N_SEEDS], similarities[:N_SEEDS])

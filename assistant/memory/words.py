@@ -93,9 +93,9 @@ def stem(word: str) -> str:
 
 
 def find_postings(store: Store, term: str) -> Postings:
-    """All places of one term. Costs about 1 ms for 3 000 of them."""
-    rows = store.read("SELECT doc FROM memories_words WHERE term = ?", (term,))
-    ids, counts = np.unique(
-        np.fromiter((row[0] for row in rows), np.int64, len(rows)), return_counts=True
-    )
+    """All places of one term, read as one text: one row for each of them would be made into Python
+    objects, which took most of a recall at 100 000 memories."""
+    listed = store.value("SELECT group_concat(doc) FROM memories_words WHERE term = ?", (term,))
+    places = np.fromstring(listed or "", np.int64, sep=",")
+    ids, counts = np.unique(places, return_counts=True)
     return Postings(term, ids, counts.astype(np.float32))

@@ -1,0 +1,159 @@
+"""The file that keeps columns and graph: what it must give back, and when it must not be used."""
+
+import shutil
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from assistant.memory import caches, ranking_file
+from assistant.memory.memory import Memory
+from assistant.records import EncodedText
+
+NOW = datetime(2024, 5, 1, tzinfo=UTC)
+PLANTS = ("Larch", "Willow", "Cedar", "Juniper", "Hazel")
+N = 120
+
+
+@pytest.fixture(autouse=True)
+def _keep_small_stores(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(caches, "KEPT_FROM", 10)
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    """A store that was recalled from once, and so has the file."""
+    with _open(tmp_path) as memory:
+        conversation = memory.new_conversation("trees", NOW)
+        for number in range(N):
+            _say(memory, conversation, number)
+        _recalled(memory)
+    assert (tmp_path / "index" / ranking_file.NAME).exists()
+    return tmp_path
+
+
+def _open(folder: Path) -> Memory:
+    return Memory.open(folder / "m.db", now=NOW, index_dir=folder / "index")
+
+
+def _say(memory: Memory, conversation: int, number: int) -> int:
+    text = f"We planted a {PLANTS[number % 5]} Grove near gate {number} last spring"
+    at = NOW + timedelta(hours=number)
+    speaker = ("Ann", "Bo")[number % 2]
+    return memory.record_message(
+        EncodedText(text, text, None), at, conversation_id=conversation, speaker=speaker
+    )
+
+
+def _recalled(memory: Memory) -> list[tuple[int, float, dict[str, float]]]:
+    found = memory.recall("Which Cedar Grove did Ann plant near gate 62?", None, NOW, k=20)
+    return [(m.id, m.score, m.signals) for m in (*found.memories, *found.near_misses)]
+
+
+def _afresh(folder: Path) -> list[tuple[int, float, dict[str, float]]]:
+    """What a recall finds without any file."""
+    with Memory.open(folder / "m.db", now=NOW, index_dir=None) as memory:
+        return _recalled(memory)
+
+
+def _reads_all(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Grows by the number of rows whenever columns are filled from the store."""
+    filled: list[int] = []
+    fill = caches.Columns._fill
+
+    def counted(self: caches.Columns, rows: np.ndarray, source: list[object]) -> None:
+        filled.append(len(source))
+        fill(self, rows, source)
+
+    monkeypatch.setattr(caches.Columns, "_fill", counted)
+    return filled
+
+
+def test_a_second_opening_reads_no_row_and_finds_the_same(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    expected = _afresh(place)
+    filled = _reads_all(monkeypatch)
+    with _open(place) as memory:
+        assert _recalled(memory) == expected
+    assert sum(filled) == 0
+
+
+def test_what_was_written_since_is_read_from_the_store(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Memory.open(place / "m.db", now=NOW, index_dir=None) as other:
+        first = _recalled(other)[0][0]
+        said = _say(other, 1, 62)
+        other.forget([first], NOW)
+        other.new_conversation("later", NOW)
+    expected = _afresh(place)
+    filled = _reads_all(monkeypatch)
+    with _open(place) as memory:
+        found = _recalled(memory)
+    assert found == expected
+    ids = [memory_id for memory_id, *_ in found]
+    assert said in ids
+    assert first not in ids
+    assert 0 < sum(filled) <= 2
+
+
+@pytest.mark.parametrize("where", [0, 7, 8, 11, 12, 600, -1, -500])
+def test_a_flipped_bit_anywhere_makes_it_anew(
+    place: Path, where: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = place / "index" / ranking_file.NAME
+    content = bytearray(file.read_bytes())
+    content[where] ^= 1
+    file.write_bytes(content)
+    expected = _afresh(place)
+    filled = _reads_all(monkeypatch)
+    with _open(place) as memory:
+        assert _recalled(memory) == expected
+    assert sum(filled) == N
+    assert file.read_bytes() != bytes(content)  # whole again
+    filled.clear()
+    with _open(place) as memory:
+        assert _recalled(memory) == expected
+    assert sum(filled) == 0
+
+
+@pytest.mark.parametrize("length", [0, 5, 12, 3000])
+def test_a_truncated_file_is_made_anew(place: Path, length: int) -> None:
+    file = place / "index" / ranking_file.NAME
+    file.write_bytes(file.read_bytes()[:length])
+    with _open(place) as memory:
+        assert _recalled(memory) == _afresh(place)
+    assert file.stat().st_size > 3000
+
+
+def test_a_missing_or_another_stores_file_is_not_used(
+    place: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    with _open(other) as memory:
+        conversation = memory.new_conversation("trees", NOW)
+        for number in range(N, 0, -1):
+            _say(memory, conversation, number)
+    (other / "index").mkdir(exist_ok=True)
+    shutil.copy(place / "index" / ranking_file.NAME, other / "index" / ranking_file.NAME)
+    with _open(other) as memory:
+        assert _recalled(memory) == _afresh(other)
+
+
+def test_an_older_copy_of_the_store_put_back_is_read_anew(place: Path) -> None:
+    shutil.copy(place / "m.db", place / "older.db")
+    with _open(place) as memory:
+        for number in range(N):
+            _say(memory, 1, number)
+        _recalled(memory)  # the file now knows twice as many
+    for suffix in ("", "-wal", "-shm"):
+        (place / f"m.db{suffix}").unlink(missing_ok=True)
+    shutil.copy(place / "older.db", place / "m.db")
+    with _open(place) as memory:
+        assert _recalled(memory) == _afresh(place)
+
+
+def test_the_file_is_private(place: Path) -> None:
+    assert (place / "index" / ranking_file.NAME).stat().st_mode & 0o777 == 0o600
