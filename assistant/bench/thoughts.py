@@ -41,7 +41,8 @@ from assistant.memory.relating import ungrounded_words
 from assistant.memory.sentences import content_words, split_sentences
 
 DATA: Final = Path(__file__).parent / "data"
-PARTS: Final = ("dev", "heldout", "varied", "fresh")  # rules are tuned on the first alone
+PARTS: Final = ("dev", "heldout", "varied", "fresh", "blind")  # rules are tuned on the first alone
+HELD_OUT: Final = ("heldout", "varied", "fresh")  # reported together; "blind" stands alone
 MODELS: Final = (
     "smollm2-135m-instruct-q4_1",
     "qwen2.5-coder-0.5b-instruct-q4_k_m",
@@ -94,7 +95,7 @@ def _share(part: int, whole: int) -> float | None:
 
 
 def read_labelled(part: str) -> list[Labelled]:
-    """The labelled messages of one part, "dev" or "heldout"."""
+    """The labelled messages of one of PARTS."""
     lines = (DATA / f"thoughts_{part}.jsonl").read_text("utf-8").splitlines()
     return [_read(json.loads(line)) for line in lines]
 
@@ -221,7 +222,7 @@ def run(
     for writer in writers:
         counts = {part: measure(writer, labelled) for part, labelled in parts.items()}
         report[writer.name] = {part: count.report() for part, count in counts.items()}
-        held_out = [count for part, count in counts.items() if part != "dev"]
+        held_out = [count for part, count in counts.items() if part in HELD_OUT]
         report[writer.name]["held out"] = _total(held_out).report()
         report[writer.name]["all"] = _total(counts.values()).report()
         on_progress(f"{writer.name}: {json.dumps(report[writer.name])}")
