@@ -7,6 +7,8 @@ hypotheses, hearsay, small talk and moods say nothing that lasts. English.
 import re
 from typing import Final
 
+from assistant.conversation import english as e
+
 
 def _any(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
@@ -15,7 +17,7 @@ def _any(pattern: str) -> re.Pattern[str]:
 # ---- not the person speaking ----
 
 FOREIGN: Final = re.compile(
-    r"```.*?(?:```|\Z)|`[^`\n]+`|^(?:>|\t| {4,}\S)[^\n]*$|https?://\S+|"
+    r"```.*?(?:```|\Z)|`[^`\n]+`|^(?:>|\t| {4,}\S|#+\s|//|--\s)[^\n]*$|(?<=[;{})])\s*//[^\n]*$|https?://\S+|"
     r"\"[^\"\n]*\s[^\"\n]*\"|\u201c[^\u201d\n]*\s[^\u201d\n]*\u201d|^(?:system|assistant|user|q|a|"
     r"question|answer|example|e\.g\.|sentence|original|quote|excerpt|input|output|premise|patient|case|scenario|exercise|"
     r"riddle|joke|note\s+from\s+\w+)\s*:[^\n]*$|^[\[(]?\d{4}-\d\d-\d\d[ T]\d\d:\d\d[^\n]*$|"
@@ -65,7 +67,7 @@ PASTES: Final = (
 )
 # A sum to be done: its "I" is nobody.
 EXERCISE: Final = re.compile(
-    r"\bprobability\b|\bwithout\s+replacement\b|\bequally\b[^?]*\?|\bhow\s+many\b[^.?]*\b(?:left|remain|remaining|in\s+total|"
+    r"\bprobability\b|^let\s+[a-z]\s+be\b|\bsolve\s+for\b|\bwithout\s+replacement\b|\bequally\b[^?]*\?|\bhow\s+many\b[^.?]*\b(?:left|remain|remaining|in\s+total|"
     r"altogether|each\s+of\s+(?:us|them))\b|(?:^|[.]\s+)(?:a|an|two|three)\s+(?:train|plane|bus|car|boat|ship|cyclist|runner|farmer|"
     r"shopkeeper|man|woman|boy|girl)s?\s+(?:leaves?|starts?|has|have|buys?|sells?|travels?|departs?|sets?\s+off)\b",
     re.IGNORECASE,
@@ -74,8 +76,11 @@ EXERCISE: Final = re.compile(
 RETRACTS: Final = _any(
     r"^(?:(?:just|only|ha+|haha+|no)[\s,]+)*(?:kidding|joking|jk|not\s+(?:really|true)|of\s+course\s+not|i\s+(?:wish|made\s+that\s+up))\b"
 )
+# Said of the sentence itself, before its opening is taken off: an answer nobody asked for.
+MOCKS: Final = _any(r"^(?:oh\s+)?(?:yeah|sure|right|yes)[,\s]+because\b")
 FICTION: Final = _any(
     r"\b(?:act\s+(?:as|like)|pretend|role-?\s?play|assume\s+the\s+role|play\s+the\s+(?:role|part)|let['\u2019]?s\s+(?:do|play|act)\s+a\b|"
+    r"^you\s+(?:play|be)\s+(?:an?|the|my)\b|\blet\s+us\s+play\b|"
     r"you(?:\s+are|['\u2019]re)\s+(?:the|my)\s+\w+[.,!]|you\s+(?:start|begin)\s*[.!]|imagine\s+(?:you|that\s+you|being)|you\s+are\s+(?:now\s+)?an?\b|"
     r"(?:write|tell|continue|invent)\s+(?:me\s+)?(?:a|an|the|my|this|another)\s+(?:[\w-]+\s+){0,3}"
     r"(?:story|poem|song|scene|dialogue|tale|fable|chapter|screenplay|monologue)|"
@@ -140,6 +145,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
         _any(
             r"^(?:oh\s+)?(?:sure|great|brilliant|wonderful|fantastic|lovely|perfect|yeah\s+right|right)\b,?\s.*\b(?:love|enjoy|adore)|"
             r"\bi\s+(?:just|absolutely|so|simply)\s+(?:love|adore|enjoy)\s+(?:being|spending|waiting|getting|having|it\s+when|how|when)\b|"
+            r"^(?:oh|ah|ooh|yay)\s+(?:\w+\s+)?(?:joy|great|good|goody|wonderful|lovely|brilliant|fantastic|perfect|fun|sure|right)\b,|"
             r"\bover\s+my\s+dead\s+body\b|\bi\s+(?:could|would|['\u2019]d)\s+(?:\w+\s+)?(?:kill|murder|die)\b"
         ),
     ),
@@ -157,7 +163,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     (
         "of the assistant",
         _any(
-            r"^(?:you|your|you['\u2019](?:re|ve|d|ll))\b|\byou\s+(?:told|said|wrote|gave|mentioned|suggested|"
+            r"^(?:you|your|you['\u2019](?:re|ve|d|ll))\b|\b(?:i|we)(?:['\u2019]ve|\s+have)?\s+(?:told|asked|said\s+to)\s+you\b|\byou\s+(?:told|said|wrote|gave|mentioned|suggested|"
             r"recommended|answered|are|were|have|sound|seem)\b|\byour\s+(?:last|previous|first|second|answer|"
             r"reply|story|suggestion|recipe|code|solution)\b"
         ),
@@ -173,6 +179,8 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
             r"\b(?:my|a)\s+(?!(?:\w+\s+)?(?:doctor|gp|dentist|therapist|vet|specialist|midwife|physio))(?:\w+\s+){1,2}(?:says?|said|claims?|claimed|thinks?|thought|told\s+me)\b"
         ),
     ),
+    ("hearsay", e.REPORTED),
+    ("everybody", e.EVERYBODY),
     (
         "small talk",
         _any(
@@ -192,7 +200,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
             r"just|too|a\s+bit|a\s+little|quite|pretty|totally|completely|still|all|not|super)\s+)*(?:tired|bored|"
             r"hungry|thirsty|nervous|happy|sad|sorry|sure|fine|ok|okay|good|great|confused|stuck|back(?!\s+(?:on|to|at|in)\b)|here|done|"
             r"ready|lost|excited|sleepy|exhausted|curious|free|busy|late|annoyed|angry|cold|hot|glad|impressed|"
-            r"well|off|alright|worried|stressed|surprised|kidding|joking|serious|like)\b(?!\s+(?:of|with\s+\w+itis))"
+            r"well|off|alright|worried|stressed|surprised|kidding|joking|serious|like)\b(?!\s+(?:of|with\s+\w+itis|to\s+(?-i:[A-Z])))"
             r"|\b(?:i['\u2019]m|i\s+am|we['\u2019]re)\s+(?:going\s+to\s+(?:bed|sleep|try|check|use)|off\s+to|about\s+to|"
             r"the\s+(?:shop|store|gym)|trying|getting|having|seeing|using\s+(?:the|your|this)|asking|talking|waiting|(?:writing|drafting|preparing|making|doing)\s+(?:an?|my|the|this|some)\s+(?:\w+\s+)?(?:letter|"
             r"email|report|essay|slides|presentation|post|list|speech|cv|resume|homework|dinner|lunch|cake)|cooking)\b(?!.*\b(?:baby|married)\b)|"

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, time
 from typing import Final, Literal, get_args
 
+from assistant.conversation import english as e
 from assistant.conversation import exclusions as x
 from assistant.conversation import vocabulary as v
 from assistant.memory.dates import find_dates, find_relative_dates, resolve_dates
@@ -21,7 +22,7 @@ Label = Literal["fact", "preference", "plan", "event", "relation"]
 LABELS: Final[tuple[Label, ...]] = get_args(Label)
 
 NAME: Final = "rules"
-VERSION: Final = "2"
+VERSION: Final = "3"
 
 KEEP_SCORE: Final = 1.0  # default; what a sentence needs
 MAX_CHARACTERS: Final = 400  # of one thought; a longer sentence is prose, found as its message
@@ -55,8 +56,10 @@ def select_thoughts(text: str, now: datetime) -> list[Selection]:
     """The thoughts of one message of the person, in order; often none."""
     chosen: list[Selection] = []
     before: Sentence | None = None  # the sentence right before, where it may say who "she" is
-    for sentence in read_sentences(text):
-        kept = None if sentence.reason else _select(sentence, chosen, before, text, now)
+    sentences = read_sentences(text)
+    asks = any(sentence.reason in ("question", "request") for sentence in sentences)
+    for sentence in sentences:
+        kept = None if sentence.reason else _select(sentence, chosen, before, text, now, asks)
         before = None if sentence.reason else sentence
         if kept is None:
             continue
@@ -77,11 +80,13 @@ def read_sentences(text: str) -> list[Sentence]:
     for start, end in split_sentences(text):
         bullet = v.BULLET.match(text, start, end)
         retracted = x.RETRACTS.match(text[start:end])
+        mocks = x.MOCKS.match(text[start:end])
         start, end = _trim(text, bullet.end() if bullet else start, end)
         core = text[start:end]
         inside = any(a < end and start < b for a, b in foreign)
         stated = bool(bullet and profile and profile.end() <= start and core)
         reason = "quoted or code" if inside else "" if stated else _reason_to_drop(core)
+        reason = "not meant" if mocks else reason
         if retracted and sentences:
             sentences[-1] = replace(sentences[-1], reason="not meant")
         sentences.append(Sentence(start, end, core, reason, stated))
@@ -118,6 +123,8 @@ def _reason_to_drop(core: str) -> str:
             return reason
     if len(core) > MAX_CHARACTERS:
         return "too long"
+    if not e.is_english(core):
+        return "not in English"
     known = v.PRONOUN_START.match(core) or v.SELF_START.match(core) or v.CONDITION.search(core)
     short = len(core.split()) + bool(known) < MIN_WORDS
     return "too short" if short else ""
@@ -129,9 +136,10 @@ def _select(
     before: Sentence | None,
     text: str,
     now: datetime,
+    asks: bool,
 ) -> Selection | None:
     previous = chosen[-1] if chosen else None
-    label, score = score_sentence(sentence.text, now, follows=previous is not None)
+    label, score = score_sentence(sentence.text, now, follows=previous is not None, asks=asks)
     score = max(score, KEEP_SCORE) if sentence.stated else score
     if score < KEEP_SCORE:
         return None
@@ -165,26 +173,42 @@ def make_selection(
     return chosen
 
 
-def score_sentence(sentence: str, now: datetime, *, follows: bool = False) -> tuple[Label, float]:
+def score_sentence(
+    sentence: str, now: datetime, *, follows: bool = False, asks: bool = False
+) -> tuple[Label, float]:
     """What the sentence is, and how much speaks for keeping it.
 
     `follows`: the sentence right before it was kept, so a date or a name alone is evidence here.
+    `asks`: the message asks for something else, so a sentence without a verb is its background.
     """
     found = {name for name, pattern in v.EVIDENCE.items() if pattern.search(sentence)}
     if any(find_relative_dates(sentence, now)):
         found.add("relative date")
     if find_dates(sentence) or v.DAY_AND_MONTH.search(sentence):
         found.add("date")
-    if "life" in found:
-        found -= v.OF_A_DAY  # "He died this morning." is no passing remark
-    if "standing" in found:
-        found -= {"task", "to the assistant"}  # it is about the answers to come
-    if v.FINITE.search(sentence):
-        found -= v.OF_FRAGMENTS
+    _weigh_together(found, sentence, asks)
     score = sum(v.WEIGHTS[name] for name in found)
     if follows and found & {"relative date", "date", "name", "number", "copula", "third person"}:
         score += v.FOLLOWS_WEIGHT
     return _label(found), score
+
+
+def _weigh_together(found: set[str], sentence: str, asks: bool) -> None:
+    """Drop and add evidence that another piece of evidence makes void or stronger."""
+    if found & {"life", "takes me"}:
+        found -= v.OF_A_DAY  # "He died this morning." is no passing remark
+    if "standing" in found:
+        found -= {"task", "to the assistant"}  # it is about the answers to come
+    if "event" in found:
+        found.discard("have")  # "bought" is one verb
+    if "past" in found and found & {"date", "relative date"}:
+        found.add("dated past")
+    if v.FINITE.search(sentence):
+        found -= v.OF_FRAGMENTS
+    elif asks and not v.DETERMINED.match(sentence):
+        found.add("background")
+    elif sentence[-1:] not in ".!":
+        found -= v.OF_SHORT_FRAGMENTS  # a search query has no full stop
 
 
 def _label(found: set[str]) -> Label:

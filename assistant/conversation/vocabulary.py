@@ -7,6 +7,8 @@ import re
 from types import MappingProxyType
 from typing import Final
 
+from assistant.conversation import english as e
+
 
 def _any(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
@@ -62,7 +64,7 @@ PROFILE: Final = re.compile(
 )
 # A wish for every answer to come: it reads like a request and is a preference.
 STANDING: Final = _any(
-    r"^(?:please[\s,]+|and\s+|also\s+|but\s+)*(?:always|never)\s+(?!mind\b)[a-z]+|\b(?:from\s+now\s+on|in\s+(?:the\s+)?future|"
+    rf"^(?:please[\s,]+|and\s+|also\s+|but\s+)*(?:always|never)\s+(?!mind\b|been\b|\w+ed\b)(?!(?:{e.PAST_FORMS})\b)[a-z]+|\b(?:from\s+now\s+on|in\s+(?:the\s+)?future|"
     r"every\s+time\s+i\s+(?:ask|write))\b|\bcall\s+me\s+(?-i:[A-Z])|^(?:[\w\s]+:\s*)?no\s+\w+(?:\s+\w+)?\s+for\s+(?:me|us)\b"
 )
 
@@ -76,7 +78,11 @@ CONDITION: Final = _any(
 # Evidence that counts only where a sentence has no verb of its own: "Penicillin allergy.", "Two kids, no car."
 NAMES_SOMEBODY: Final = ("relation", "the kin", "kin as a name")
 OF_A_DAY: Final = frozenset({"passing time", "passing"})
-OF_FRAGMENTS: Final = frozenset({"condition", "household", "span of days"})
+OF_SHORT_FRAGMENTS: Final = frozenset(
+    {"no noun", "counted", "listed", "stands in", "complement", "here", "kin alone"}
+)
+DETERMINED: Final = _any(r"(?:my|our|the|this|that|these|those|his|her|their|its|your)\b")
+OF_FRAGMENTS: Final = OF_SHORT_FRAGMENTS | {"condition", "household", "span of days"}
 FINITE: Final = _any(
     r"\b(?:i|we|you|he|she|it|they|who|which|is|are|was|were|am|be|has|have|had|do|does|did|can|will|would|should|could|may|"
     rf"might|must|means?|causes?|helps?|makes?|need|needs)\b|n{_A}t\b|{_A}(?:s|re|m|ve|ll)\s"
@@ -106,8 +112,8 @@ _EVENTS: Final = (
 EVIDENCE: Final = MappingProxyType(
     {
         "preference": _any(
+            rf"(?:{_I}\s+|^){_ADVERBS}(?:can{_A}?t|cannot|couldn{_A}?t)\s+(?:stand|bear|eat|drink|tolerate)\b|"
             rf"{_I}\s+{_ADVERBS}(?:like|love|adore|enjoy|hate|loathe|detest|dislike|prefer|favou?r|fear|avoid|"
-            rf"can{_A}?t\s+(?:stand|bear|eat|drink|tolerate)|cannot\s+(?:stand|bear|eat|drink)|couldn{_A}?t\s+stand|"
             rf"would\s+rather|rather|(?:don{_A}?t|never|do\s+not)\s+(?:eat|drink|smoke|watch|read|listen|wear|use|"
             r"travel|fly|drive|like|care\s+for|want)|collect|always|usually|swear\s+by)\b|"
             rf"\bi{_A}d\s+rather\b|\bmy\s+(?:all-time\s+)?(?:favou?rite|preferred|least\s+favou?rite|dream)\b|\b(?:i{_A}?m|i\s+am|we{_A}re)\s+"
@@ -148,7 +154,7 @@ EVIDENCE: Final = MappingProxyType(
             r"diagnosed|taller|afraid|jewish|muslim|catholic|\w+ian\b|\w+ish\b)"
         ),
         "mine": _any(
-            rf"\b(?:my|our)\s+(?:[\w{_A[1:-1]}-]+\s+){{1,4}}?(?:is|are|was|were|has|have|had|means?|costs?|lives?|works?|"
+            rf"\b(?:my|our)\s+(?:[\w{_A[1:-1]}-]+\s+){{1,4}}?(?:(?:is|are|was|were|has|have|had|does|do)(?:n{_A}?t)?|means?|costs?|lives?|works?|"
             rf"called|named|died|needs?|got|gets?|runs?|takes?|comes?|goes|teaches|plays)\b|\b(?:my|our)\s+\w+{_A}s\s+\w+|"
             rf"\b(?:it{_A}?s|is|was)\s+(?:my|our)\s+(?!turn|fault|mistake|bad)\w+"
         ),
@@ -175,6 +181,7 @@ EVIDENCE: Final = MappingProxyType(
             r"\b(?:both|neither|none|all|most|one|two|three|four)\s+of\s+(?:us|my|our)\b|\bboth\s+my\b"
         ),
         "the kin": _any(rf"\bthe\s+(?:{KIN})\s+(?:is|are|was|were|has|have|had)\b"),
+        "the kin is": _any(rf"\bthe\s+(?:{KIN})\s+(?:is|are)\s+(?:not\s+)?(?:an?|called|named|from)\b"),
         "will": _any(
             rf"\b(?:i|we)(?:{_A}ll|\s+will)\s+(?!try|check|see|let|use|look|do\s+(?:it|that)|tell|show|ask)\w+"
         ),
@@ -228,10 +235,32 @@ EVIDENCE: Final = MappingProxyType(
             rf"has|have|goes|went|keeps?|won{_A}?t|died|stopped|leaves?|still|just|broke|froze|freezes|crashed|crashes)\b|"
             r"\bmy\s+(?:\w+\s+)?(?:head|nose|throat|stomach|feet|eyes?|ears?|legs?|arms?|hair|tummy)\s+(?:hurts?|aches?|itch\w*|runs?|is|are|feels?)\b"
         ),
+        "duration": e.DURATION,
+        "habit": e.HABIT,
+        "habit of one thing": e.HABIT_OF_ONE_THING,
+        "being": e.BEING,
+        "of any of us": e.OF_US,
+        "takes me": e.TAKES_ME,
+        "generic for me": e.GENERIC_FOR_ME,
+        "my one": e.MY_ONE,
+        "each time": e.EACH_TIME,
+        "done to me": e.DONE_TO_ME,
+        "elided be": e.ELIDED_BE,
+        "elided not": e.ELIDED_NOT,
+        "elided state": e.ELIDED_STATE,
+        "elided past": e.ELIDED_PAST,
+        "no noun": e.NO_NOUN,
+        "counted": e.COUNTED,
+        "listed": e.LISTED,
+        "stands in": e.STANDS_IN,
+        "complement": e.COMPLEMENT,
+        "here": e.HERE,
+        "for me": e.FOR_ME,
+        "kin alone": _any(rf"^(?!my\b|our\b|the\b)(?:[\w-]+\s+){{0,2}}{KIN}\b"),
         "me": _any(r"\b(?:me|us)\b"),
         "copula": _any(rf"^(?:he|she|it|they)(?:{_A}(?:s|re)|\s+(?:is|are|was|were|has|have))\s"),
         "third person": _any(rf"^(?:he|she|they)\b(?:{_A}s)?\s+\w+"),
-        "past": _any(rf"{_I}\s+{_ADVERBS}\w+(?:ed|ent|ook|ame|aw|old|ade|ell|ent|ought|ote|ove)\b"),
+        "past": e.PAST,
         "name": re.compile(r"(?<=[a-z,] )(?!I\b|I['\u2019])[A-Z][\w-]+"),
         "number": re.compile(r"\b\d[\d.,]*\b"),
         "opinion": _any(
@@ -243,7 +272,7 @@ EVIDENCE: Final = MappingProxyType(
             r"\b(?:want|need|have|going|trying|like|plan)\s+to\s+(?:\w+ly\s+)?(?:write|make|create|fix|find|print|convert|"
             r"parse|sort|use|build|install|run|get|understand|implement|add|remove|compute|calculate|compare|"
             r"check|prove|solve|show|explain|draw|plot|export|import|count|split|merge|say|express|translate)\b|"
-            r"\b(?:have|had|got|['\u2019]ve)\s+(?:a|an|one|another|some|two)\s+(?:\w+\s+)?(?:questions?|problems?|idea|"
+            r"\b(?:have|had|got|['\u2019]ve)\s+(?:a|an|one|no|another|some|two)\s+(?:\w+\s+)?(?:questions?|problems?|idea|"
             r"ideas|issues?|error|bug|doubt|request|task|point|look|feeling|hunch|headache|headline|function|class|"
             r"list|string|table|file|script|loop|choice|favou?r|theory)\b|\b(?:have|had|['\u2019]ve)\s+(?:the\s+following|this|"
             r"these)\b|\b(?:dataframe|data\s?set|columns?|strings?|segfault|server|parameters?|formula|versions?|chapters?|"
@@ -272,6 +301,7 @@ WEIGHTS: Final = MappingProxyType(
         "harm": 1.0,
         "of us": 0.8,
         "the kin": 0.7,
+        "the kin is": 0.3,
         "will": 0.5,
         "diagnosis": 1.0,
         "standing": 1.0,
@@ -289,6 +319,30 @@ WEIGHTS: Final = MappingProxyType(
         "passing time": -1.3,
         "passing": -1.0,
         "passing thing": -1.0,
+        "duration": 0.5,
+        "habit": 1.0,
+        "habit of one thing": 0.6,
+        "being": 0.8,
+        "of any of us": 0.8,
+        "takes me": 1.0,
+        "generic for me": 0.8,
+        "my one": 1.0,
+        "each time": 0.5,
+        "done to me": 0.5,
+        "elided be": 0.8,
+        "elided not": 0.8,
+        "elided state": 1.0,
+        "elided past": 0.5,
+        "no noun": 0.5,
+        "counted": 0.3,
+        "listed": 0.3,
+        "stands in": 0.7,
+        "complement": 0.5,
+        "here": 0.6,
+        "for me": 0.5,
+        "kin alone": 0.5,
+        "background": 0.3,
+        "dated past": 0.2,
         "me": 0.2,
         "copula": 0.3,
         "third person": 0.3,
@@ -308,10 +362,10 @@ FOLLOWS_WEIGHT: Final = 0.4
 DAY_AND_MONTH: Final = _any(
     r"\b(?:in|by|before|until|since|of|on|from)\s+(?:the\s+)?(?:end\s+of\s+)?(?:january|february|march|april|june|july|"
     r"august|september|october|november|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday)s?\b|"
-    r"\bin\s+may\b|\bthe\s+\d{1,2}(?:st|nd|rd|th)\b"
+    r"\bin\s+may\b|\bin\s+(?:the\s+)?(?:spring|summer|autumn|fall|winter)\b|\bthe\s+\d{1,2}(?:st|nd|rd|th)\b"
 )
 PRONOUN_START: Final = _any(
-    rf"(?!(?:it|he|she|they)(?:{_A}?(?:s|re)|\s+(?:is|was|are|were))\s+(?:not\s+my\s+\w+,?\s+(?:he|she|it){_A}s\s+)?(?:my|our)\b)(?:he|she|they|it|his|her|their|its)\b|(?:this|that|these|those)(?:{_A}s)?\s+(?:is|was|are|were|one)\s+(?!my\b|our\b)"
+    rf"(?!it\s+(?:always\s+|usually\s+)?(?:takes|costs)\s+(?:me|us)\b)(?!(?:it|he|she|they)(?:{_A}?(?:s|re)(?:\s+not)?|\s+(?:is|was|are|were)(?:n{_A}t|\s+not)?)\s+(?:not\s+my\s+\w+,?\s+(?:he|she|it){_A}s\s+)?(?:my|our)\b)(?:he|she|they|it|his|her|their|its)\b|(?:this|that|these|those)(?:{_A}s)?\s+(?:is|was|are|were|one)\s+(?!my\b|our\b)"
 )
 SELF_START: Final = _any(rf"(?:i{_A}m|we{_A}re)\s+\S+")
 PAST_STATE: Final = _any(
