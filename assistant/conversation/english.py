@@ -69,7 +69,8 @@ HABIT_OF_ONE_THING: Final = _any(
 # "I'm in procurement", "we aren't married", "I'm not religious"
 BEING: Final = _any(
     rf"\b(?:i{_A}?m|i\s+am|we{_A}re|we\s+are)\s+(?:(?:now|still|both|currently|only|also|all)\s+)*(?:in|at|on|from|with|of|between|near)\s+"
-    rf"(?!{_POINTS}|my\s+way|(?:the\s+)?(?:same|other|page|way|road|phone|bus|train|line|hold|step)\b)\w+|"
+    rf"(?!{_POINTS}|(?<=at\s)the\b|my\s+way|(?:the\s+|a\s+)?(?:same|other|middle|hurry|page|way|road|phone|bus|train|line|hold|step)\b)\w+|"
+    rf"\bi{_A}?m\s+(?:more|something)\s+of\s+an?\b|"
     rf"\b(?:i{_A}?m|i\s+am|we{_A}re|we\s+are)\s+(?:not|no\s+longer)\s+(?:an?\s+)?\w+|\bwe\s+aren{_A}?t\s+\w+"
 )
 # "There are five of us", "it takes me an hour": the person stands where a subject's place is taken.
@@ -83,16 +84,21 @@ GENERIC_FOR_ME: Final = _any(
     rf"help|scare|bore|upset|calm|hurt|remind|bother|annoy|bring|drive|keep)\s+(?:\w+\s+){{0,2}}?(?:me|us|my\s+\w+)\b"
 )
 MY_ONE: Final = _any(
-    rf"\b(?:is|are|was|were)\s+(?:my|our|the\s+only\s+\w+\s+(?:i|we))\b(?!\s+(?:turn|question|point|problem|fault|mistake))"
+    rf"\b(?:is|are|was|were)(?:n{_A}t)?\s+(?:my|our|the\s+only\s+\w+\s+(?:i|we))\b(?!\s+(?:turn|question|point|problem|fault|mistake))"
 )
 # What happens each time something else does: "when I present", "after we eat"
-EACH_TIME: Final = _any(r"\b(?:when|whenever|after|every\s+time|as\s+soon\s+as)\s+(?:i|we)\s+(?!was|were|\w+ed\b)[a-z]+\b")
+EACH_TIME: Final = _any(rf"\b(?:when|whenever|after|every\s+time|as\s+soon\s+as)\s+(?:i|we|he|she|they|it)(?:{_A}(?:m|re|s))?\s+(?!was|were|\w+ed\b)[a-z]+\b")
 # An act of somebody upon the person: "put me on", "offered us"
 DONE_TO_ME: Final = _any(rf"\b(?:{PAST_FORMS}|\w{{3,}}ed)\s+(?:me|us)\b")
 PAST: Final = _any(
     rf"\b{_WE}\s+{_BETWEEN}(?:(?:have|{_A}ve|had)\s+)?(?:{PAST_FORMS}|\w{{2,}}[^e\W]ed|\w{{2,}}[aeiou]ed)\b"
 )
 
+# "I haven't eaten meat", "we've lived": with a duration it is true to this day
+PERFECT: Final = _any(
+    rf"\b(?:i|we)(?:{_A}ve|\s+have(?:n{_A}t|\s+not)?)\s+(?:(?:{_ADVERB}|not)\s+)*(?:been|done|gone|eaten|driven|seen|known|spoken|written|"
+    rf"taken|given|drunk|run|come|{PAST_FORMS}|\w+ed)\b"
+)
 # ---- a subject that was left out ----
 
 ELIDED_BE: Final = _any(
@@ -103,16 +109,20 @@ ELIDED_NOT: Final = _any(
     rf"(?!(?:{_POINTS}|i|we|he|she|they|there|mind|forget)\b)(?:\w+\s+)(?!(?:{_POINTS}|the|why|how|what|where|when|if|of|to\s+(?:the|it))\b)\w+"
 )
 ELIDED_STATE: Final = _any(
-    rf"^(?:(?:just|really|still|also|currently|now|both)\s+)*(?:{_OF_STATE})\s+(?!(?:{_POINTS}|how|what|when|where|why|the)\b)\w+|"
+    rf"^(?:(?:just|really|still|also|currently|now|both)\s+)*(?:{_OF_STATE})\s+(?!(?:{_POINTS}|to|how|what|when|where|why|the)\b)\w+|"
     rf"^(?:have|got|own)\s+(?:{_NUMERAL}|an?|no|my)\s+(?!(?:look|go|try|guess|bit|question|problem|minute|second)\b)\w+"
 )
 ELIDED_PAST: Final = _any(
     rf"^(?:(?:just|only|also|finally|recently|once|never)\s+)*(?:{PAST_FORMS}|[a-z]{{2,}}[^e\W]ed|[a-z]{{2,}}[aeiou]ed)\s+"
-    rf"(?!(?:{_POINTS}|by|on|at|of|my\s+way)\b)\w+"
+    rf"(?<!found\s)(?<!tried\s)(?!(?:{_POINTS}|by|on|at|of|my\s+way)\b)\w+"
 )
 
 # ---- a sentence without a verb ----
 
+# It points at the talk, not at the person: "Same error again.", "In French this time."
+OF_THIS_TALK: Final = _any(
+    r"\b(?:this|that|these|those|again|same|above|below|following|previous|first|second|last|next|other|so\s+far|instead)\b"
+)
 NO_NOUN: Final = _any(r"(?:^|,\s*|\band\s+|\bbut\s+)(?:no|not|never|without|neither|zero)\s+\w+")
 COUNTED: Final = _any(rf"\b{_NUMERAL}\b")
 LISTED: Final = re.compile(r",\s*\w")

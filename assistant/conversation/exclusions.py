@@ -154,7 +154,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
         _any(
             r"^(?:what\s+)?if\b|^(?:suppos(?:e|ing)|assum(?:e|ing)|imagin(?:e|ing)|let['\u2019]?s\s+(?:say|"
             r"assume|suppose|pretend)|say\s+(?:i|we|that)|maybe|perhaps|possibly|in\s+case|unless|otherwise)\b|"
-            r"\b(?:was|were)\s+(?:going|about)\s+to\b|\b(?:i|we)\s+(?:might|may|could|would|wouldn['\u2019]t|should|wonder|wish|doubt)\b|\b(?:i|we)['\u2019]d\s+"
+            r"\b(?:was|were)\s+(?:going|about)\s+to\b|\b(?:i|we)\s+(?:might|may|could(?!\s+never)|would|wouldn['\u2019]t|should|wonder|wish|doubt)\b|\b(?:i|we)['\u2019]d\s+"
             r"(?:be|have|go|buy|do|say|never)\b|\bif\s+(?:i|we)\s+(?:were|had|lived|was|could|won)\b|\bi\s+wish\b|"
             r"\b(?:hypothetically|for\s+example|for\s+instance|as\s+if|for\s+the\s+sake\s+of)\b|\bi(?:['\u2019]m|\s+am)\s+(?:thinking\s+"
             r"(?:of|about)|considering|not\s+sure)|\bi\s+(?:think|guess|believe)\s+(?:i|we|my)\b"
@@ -190,7 +190,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
             r"no\s+idea\b|\bi\s+(?:don['\u2019]?t|do\s+not|didn['\u2019]?t|can['\u2019]?t|cannot)\s+(?:know|understand|"
             r"get\s+(?:it|why|how)|see\s+(?:why|how)|think|care|mind|mean|remember|follow|believe|tell)\b|"
             r"^i\s+(?:see|agree|understand|mean|hope\s+so|suppose\s+so|got\s+it|give\s+up)[\s.!,]*$|"
-            r"\bi\s+(?:love|like|hate)\s+(?:it|this|that|you|your|how|what|where|the\s+(?:tone|style|idea|first|second|way|look|sound|plan))\b|\bi\s+(?:hope|appreciate|suppose)\b"
+            r"\bi\s+(?:love|like|hate|prefer)\s+(?:it|this|that|you|your|how|what|where|the\s+(?:tone|style|idea|first|second|way|look|sound|plan))\b|\bi\s+(?:hope|appreciate|suppose)\b"
         ),
     ),
     (

@@ -205,6 +205,8 @@ def _weigh_together(found: set[str], sentence: str, asks: bool) -> None:
         found.add("dated past")
     if v.FINITE.search(sentence):
         found -= v.OF_FRAGMENTS
+    elif e.OF_THIS_TALK.search(sentence):
+        found -= v.OF_SHORT_FRAGMENTS
     elif asks and not v.DETERMINED.match(sentence):
         found.add("background")
     elif sentence[-1:] not in ".!":

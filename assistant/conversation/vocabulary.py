@@ -116,7 +116,7 @@ EVIDENCE: Final = MappingProxyType(
             rf"{_I}\s+{_ADVERBS}(?:like|love|adore|enjoy|hate|loathe|detest|dislike|prefer|favou?r|fear|avoid|"
             rf"would\s+rather|rather|(?:don{_A}?t|never|do\s+not)\s+(?:eat|drink|smoke|watch|read|listen|wear|use|"
             r"travel|fly|drive|like|care\s+for|want)|collect|always|usually|swear\s+by)\b|"
-            rf"\bi{_A}d\s+rather\b|\bmy\s+(?:all-time\s+)?(?:favou?rite|preferred|least\s+favou?rite|dream)\b|\b(?:i{_A}?m|i\s+am|we{_A}re)\s+"
+            rf"\b(?:i|we)\s+could\s+never\b|\bi{_A}d\s+rather\b|\bmy\s+(?:all-time\s+)?(?:favou?rite|preferred|least\s+favou?rite|dream)\b|\b(?:i{_A}?m|i\s+am|we{_A}re)\s+"
             r"(?:\w+\s+)?(?:(?:a\s+)?(?:vegan|vegetarian|pescatarian|teetotal\w*|morning\s+person|night\s+owl|fan\s+of|"
             r"big\s+fan)|afraid\s+of|scared\s+of|terrified\s+of|keen\s+on|fond\s+of|into|crazy\s+about|obsessed\s+with|"
             r"used\s+to\s+\w+ing)\b|\b(?:gone|go|went)\s+(?:vegan|vegetarian)\b|\bthese\s+days\s+i\b"
@@ -217,7 +217,7 @@ EVIDENCE: Final = MappingProxyType(
         "as one": _any(r"^as\s+(?:an?|the)\s+[^,]+$"),
         "life": _any(
             r"\b(?:married|divorced|separated|engaged|wedding|funeral|graduated|degree|thesis|exam|driving\s+test|promoted|hired|fired|laid\s+off|"
-            r"resigned|retired|notice|job|diagnos\w+|pregnant|born|birth|baby|died|passed\s+away|surgery|operation|operate|stroke|accident|"
+            r"resigned|retired|notice|jobs?|diagnos\w+|pregnant|born|birth|baby|died|passed\s+away|surgery|operation|operate|stroke|accident|"
             r"hospital|fracture\w*|broke\s+(?:up|my|his|her|a|an)|moved|moving|house|flat|keys|adopted|quit|won|visa|citizen\w*|injur\w+|"
             r"tooth|stitches|cancer)\b"
         ),
@@ -244,6 +244,12 @@ EVIDENCE: Final = MappingProxyType(
         "generic for me": e.GENERIC_FOR_ME,
         "my one": e.MY_ONE,
         "each time": e.EACH_TIME,
+        "perfect": e.PERFECT,
+        "kin does": _any(
+            rf"\b(?:my|our)\s+(?:\w+\s+)?{KIN}(?:\s+(?-i:[A-Z])\w+)?\s+(?:\w+ly\s+|also\s+|still\s+|never\s+|always\s+)?"
+            r"(?!(?:is|was|has|does|says|thinks|wants|needs|asks|keeps)\b)[a-z]+s\s+\w"
+        ),
+        "in progress": _any(rf"\b(?:my|our)\s+(?!{KIN})(?:\w+\s+)?\w+\s+(?:is|are)\s+\w+ing\b"),
         "done to me": e.DONE_TO_ME,
         "elided be": e.ELIDED_BE,
         "elided not": e.ELIDED_NOT,
@@ -277,7 +283,7 @@ EVIDENCE: Final = MappingProxyType(
             r"list|string|table|file|script|loop|choice|favou?r|theory)\b|\b(?:have|had|['\u2019]ve)\s+(?:the\s+following|this|"
             r"these)\b|\b(?:dataframe|data\s?set|columns?|strings?|segfault|server|parameters?|formula|versions?|chapters?|"
             r"paragraphs?|essay|answers?|results?|unknowns|equations?|sentences?|regex|functions?|variables?|"
-            r"matrix|(?:first|second|third|last|other)\s+(?:one|two)|slides?|meetings?|report|presentation|topic|thread|command|screen|spreadsheet)\b"
+            r"matrix|(?:first|second|third|last|other)\s+(?:one|two)|slides?|meetings?|report|presentation|topic|thread|command|screen|spreadsheet|bullets?|bullet\s+points?|intro|headings?|examples?)\b"
         ),
         "to the assistant": _any(r"\byou(?:rs?|rself)?\b"),
         "joke": _any(r"\b(?:haha+|lol|lmao|just\s+kidding|jk)\b"),
@@ -328,6 +334,9 @@ WEIGHTS: Final = MappingProxyType(
         "generic for me": 0.8,
         "my one": 1.0,
         "each time": 0.5,
+        "perfect": 0.5,
+        "kin does": 0.3,
+        "in progress": -0.5,
         "done to me": 0.5,
         "elided be": 0.8,
         "elided not": 0.8,
@@ -365,7 +374,7 @@ DAY_AND_MONTH: Final = _any(
     r"\bin\s+may\b|\bin\s+(?:the\s+)?(?:spring|summer|autumn|fall|winter)\b|\bthe\s+\d{1,2}(?:st|nd|rd|th)\b"
 )
 PRONOUN_START: Final = _any(
-    rf"(?!it\s+(?:always\s+|usually\s+)?(?:takes|costs)\s+(?:me|us)\b)(?!(?:it|he|she|they)(?:{_A}?(?:s|re)(?:\s+not)?|\s+(?:is|was|are|were)(?:n{_A}t|\s+not)?)\s+(?:not\s+my\s+\w+,?\s+(?:he|she|it){_A}s\s+)?(?:my|our)\b)(?:he|she|they|it|his|her|their|its)\b|(?:this|that|these|those)(?:{_A}s)?\s+(?:is|was|are|were|one)\s+(?!my\b|our\b)"
+    rf"(?!.*\b(?:he|she|they)(?:{_A}(?:s|re)|\s+(?:is|are|was))\s+(?:my|our)\s)(?!it\s+(?:always\s+|usually\s+)?(?:takes|costs)\s+(?:me|us)\b)(?!(?:it|he|she|they)(?:{_A}?(?:s|re)(?:\s+not)?|\s+(?:is|was|are|were)(?:n{_A}t|\s+not)?)\s+(?:not\s+my\s+\w+,?\s+(?:he|she|it){_A}s\s+)?(?:my|our)\b)(?:he|she|they|it|his|her|their|its)\b|(?:this|that|these|those)(?:{_A}s)?\s+(?:is|was|are|were|one)\s+(?!my\b|our\b)"
 )
 SELF_START: Final = _any(rf"(?:i{_A}m|we{_A}re)\s+\S+")
 PAST_STATE: Final = _any(
