@@ -158,6 +158,18 @@ EVERYBODY: Final = _any(
     r"\bour\s+(?:planet|solar|species|society|universe|galaxy|ancestors|world|civili[sz]ation|atmosphere|sun|brains?|bodies)\b"
 )
 
+# "We propose a method", "in our trial": the "we" of a paper.
+OF_A_PAPER: Final = _any(
+    r"\bwe\s+(?:also\s+|then\s+|therefore\s+|further\s+)?(?:propose|present|show|demonstrate|recommend|conclude|evaluate|observe|find|"
+    r"measure|enrol+|investigate|report|describe|introduce|analy[sz]e|compare|hypothesi[sz]e|derive|prove)(?:d|ed)?\b|"
+    r"\b(?:in|of)\s+(?:our|this|the)\s+(?:trial|study|paper|experiment|survey|sample|cohort)\b|\bour\s+(?:results|findings|data|method)\b"
+)
+# A subject nobody has met: "A colleague moved", "Some people work", "Guy at the gym"
+A_STRANGER: Final = _any(
+    r"^(?:an?|some|one\s+of\s+(?:my|our|the)|most|many)\s+(?:[\w-]+\s+){0,3}?(?:friends?|colleagues?|people|person|guys?|men|man|women|woman|"
+    r"neighbou?rs?|co-?workers?|acquaintances?|cousins?|students?|kids?|girls?|boys?)\b|^(?:guy|bloke|man|woman|lady|people|folks)\b"
+)
+
 # ---- another language ----
 
 _ENGLISH_WORDS: Final = frozenset(
@@ -175,6 +187,24 @@ _FOREIGN_WORDS: Final = frozenset(
     ik ben een het mijn wij niet voor heb en te naar
     jestem nie na moja mieszkam si\u0119 jag och \u00e4r inte har jeg og ikke""".split()
 )
+# As people type them; the others ("ill", "were", "id") are words of their own.
+_BARE: Final = re.compile(
+    r"\b(im|ive|dont|cant|didnt|doesnt|isnt|arent|wasnt|havent|hasnt|wont|couldnt|wouldnt|shes|hes|theyre|youre|theyve|youve|thats)\b",
+    re.IGNORECASE,
+)
+
+
+def with_apostrophes(sentence: str) -> str:
+    """The sentence as a careful typist writes it: "im" as "i'm"."""
+    return _BARE.sub(_write_out, sentence)
+
+
+def _write_out(match: re.Match[str]) -> str:
+    word = match.group()
+    ending = 2 if word[-2:].lower() in ("re", "ve") else 1
+    return f"{word[:-ending]}'{word[-ending:]}"
+
+
 _WORD: Final = re.compile(r"[^\W\d_]+(?:['\u2019][^\W\d_]+)*")
 _LATIN: Final = re.compile(r"[A-Za-z\u00c0-\u024f]")
 

@@ -38,7 +38,7 @@ _COMMANDS: Final = (
 )
 _TEXTS: Final = (
     r"line|lines|sentence|paragraph|opening|ending|verse|stanza|lyrics?|caption|slogan|tagline|haiku|limerick|text|email|"
-    r"letter|essay|draft|message|post|bio|review|story|speech|answer|translation|homework|abstract|joke"
+    r"letter|essay|draft|message|post|bio|review|story|speech|answer|translation|homework|abstract|joke|chapter|monologue|song|scene|poem|riddle|diary|leaflet|flyer|mistake|tense"
 )
 _SENT: Final = (
     r"sent|texted|wrote|emailed|messaged|posted|replied|handed|left|answered|writes|texts|said|says"
@@ -64,9 +64,18 @@ PASTES: Final = (
         re.IGNORECASE,
     ),
     re.compile(r"\b(?:the\s+following|below)\b[^\n]*\n", re.IGNORECASE),
+    re.compile(
+        r"^\W*(?:chapter|scene|act|part|verse|stanza|prologue|epilogue)\s+(?:one|two|three|four|five|[\divx]+)\s*[.:\n]",
+        re.IGNORECASE | re.MULTILINE,
+    ),
+    re.compile(
+        rf"\b(?:{_TEXTS})\b[^.?!:\n]{{0,30}}(?:\b(?:starts?|begins?|opens|goes|reads|like\s+this)\b[^?!:.\n]{{0,20}}[.:]|\s(?:of|for|in)\s[^:]{{1,20}}:)",
+        re.IGNORECASE,
+    ),
 )
 # A sum to be done: its "I" is nobody.
 EXERCISE: Final = re.compile(
+    r"\b(?:past|present|future|perfect|what)\s+tense\b|\bwhat\s+am\s+i\?|\briddle\b|\b(?:twice|three\s+times|half)\s+as\s+\w+\s+as\b|"
     r"\bprobability\b|^let\s+[a-z]\s+be\b|\bsolve\s+for\b|\bwithout\s+replacement\b|\bequally\b[^?]*\?|\bhow\s+many\b[^.?]*\b(?:left|remain|remaining|in\s+total|"
     r"altogether|each\s+of\s+(?:us|them))\b|(?:^|[.]\s+)(?:a|an|two|three)\s+(?:train|plane|bus|car|boat|ship|cyclist|runner|farmer|"
     r"shopkeeper|man|woman|boy|girl)s?\s+(?:leaves?|starts?|has|have|buys?|sells?|travels?|departs?|sets?\s+off)\b",
@@ -77,6 +86,22 @@ RETRACTS: Final = _any(
     r"^(?:(?:just|only|ha+|haha+|no)[\s,]+)*(?:kidding|joking|jk|not\s+(?:really|true)|of\s+course\s+not|i\s+(?:wish|made\s+that\s+up))\b"
 )
 # Said of the sentence itself, before its opening is taken off: an answer nobody asked for.
+_COUNTS: Final = _any(
+    r"\b(?:\d[\d.,]*|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|forty|fifty|sixty|twice|thrice|half|hundred)\b"
+)
+_ASKS_A_SUM: Final = _any(
+    r"\b(?:how\s+(?:long|much|many|old|far|fast|big)|what\s+do\s+(?:i|we)\s+(?:end|get|pay|have|owe)|when\s+do\s+(?:i|we)\s+\w+|where\s+do\s+(?:i|we)\s+meet|"
+    r"prices?|ages?|speeds?|percentage|rate|share)\b[^.?!]*\?"
+)
+N_OF_A_SUM: Final = 3  # figures; who asks for a total after as many has set a sum
+
+
+def is_sum(text: str) -> bool:
+    """Whether the message is a calculation: several figures, then a question for a number."""
+    asked = _ASKS_A_SUM.search(text)
+    return bool(asked) and len(_COUNTS.findall(text[: asked.start()])) >= N_OF_A_SUM
+
+
 MOCKS: Final = _any(r"^(?:oh\s+)?(?:yeah|sure|right|yes)[,\s]+because\b")
 FICTION: Final = _any(
     r"\b(?:act\s+(?:as|like)|pretend|role-?\s?play|assume\s+the\s+role|play\s+the\s+(?:role|part)|let['\u2019]?s\s+(?:do|play|act)\s+a\b|"
@@ -85,7 +110,10 @@ FICTION: Final = _any(
     r"(?:write|tell|continue|invent)\s+(?:me\s+)?(?:a|an|the|my|this|another)\s+(?:[\w-]+\s+){0,3}"
     r"(?:story|poem|song|scene|dialogue|tale|fable|chapter|screenplay|monologue)|"
     r"my\s+(?:main\s+)?(?:character|protagonist|hero|heroine|villain)\b|"
-    r"^be\s+(?:my|an?|the)\s+\w+|(?:in|for)\s+(?:my|the|this)\s+(?:role|story|novel|book|game|dream|film|movie|script|campaign|song|poem|"
+    r"^be\s+(?:my|an?|the)\s+\w+|^[^.:?\n]{0,30}\b(?:game|practice|exercise|drill|quiz|role|improv)\s*[.:]|"
+    r"\byou(?:\s+are|['\u2019]re)\s+(?:an?|the|my)\b[^.?!]*\bi(?:\s+am|['\u2019]m)\b|\bi(?:\s+am|['\u2019]m)\s+(?:an?|the|your)\b[^.?!]*\byou(?:\s+are|['\u2019]re)\s+(?:an?|the|my)\b|"
+    r"\b(?:weird|strange|bad|odd|same|crazy|recurring)\s+(?:dream|nightmare)\b|"
+    r"(?:in|for)\s+(?:my|the|this)\s+(?:role|story|novel|book|game|dream|film|movie|script|campaign|song|poem|"
     r"exercise|scenario|riddle|puzzle|play|sketch)\b)"
 )
 
@@ -146,13 +174,14 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
             r"^(?:oh\s+)?(?:sure|great|brilliant|wonderful|fantastic|lovely|perfect|yeah\s+right|right)\b,?\s.*\b(?:love|enjoy|adore)|"
             r"\bi\s+(?:just|absolutely|so|simply)\s+(?:love|adore|enjoy)\s+(?:being|spending|waiting|getting|having|it\s+when|how|when)\b|"
             r"^(?:oh|ah|ooh|yay)\s+(?:\w+\s+)?(?:joy|great|good|goody|wonderful|lovely|brilliant|fantastic|perfect|fun|sure|right)\b,|"
+            r"^(?:brilliant|great|fantastic|wonderful|lovely|marvellous|perfect|terrific)[,!.\s]+(?:my\s+favou?rite|(?:just|exactly)\s+what|another)\b|"
             r"\bover\s+my\s+dead\s+body\b|\bi\s+(?:could|would|['\u2019]d)\s+(?:\w+\s+)?(?:kill|murder|die)\b"
         ),
     ),
     (
         "hypothesis",
         _any(
-            r"^(?:what\s+)?if\b|^(?:suppos(?:e|ing)|assum(?:e|ing)|imagin(?:e|ing)|let['\u2019]?s\s+(?:say|"
+            r"^as\s+(?!an?\b|the\b|my\b)\w+,?\s+(?:i|we)(?:['\u2019]ll|\s+(?:promise|will|would))\b|^(?:what\s+)?if\b|^(?:suppos(?:e|ing)|assum(?:e|ing)|imagin(?:e|ing)|let['\u2019]?s\s+(?:say|"
             r"assume|suppose|pretend)|say\s+(?:i|we|that)|maybe|perhaps|possibly|in\s+case|unless|otherwise)\b|"
             r"\b(?:was|were)\s+(?:going|about)\s+to\b|\b(?:i|we)\s+(?:might|may|could(?!\s+never)|would|wouldn['\u2019]t|should|wonder|wish|doubt)\b|\b(?:i|we)['\u2019]d\s+"
             r"(?:be|have|go|buy|do|say|never)\b|\bif\s+(?:i|we)\s+(?:were|had|lived|was|could|won)\b|\bi\s+wish\b|"
@@ -181,6 +210,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ),
     ("hearsay", e.REPORTED),
     ("everybody", e.EVERYBODY),
+    ("a paper", e.OF_A_PAPER),
     (
         "small talk",
         _any(
@@ -189,7 +219,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
             r"sorry|congrat\w*|never\s*mind|welcome)\b[\s,!.]*(?:\S+\s*){0,5}$|\b(?:i|we)\s+(?:had|have|['\u2019]ve)\s+"
             r"no\s+idea\b|\bi\s+(?:don['\u2019]?t|do\s+not|didn['\u2019]?t|can['\u2019]?t|cannot)\s+(?:know|understand|"
             r"get\s+(?:it|why|how)|see\s+(?:why|how)|think|care|mind|mean|remember|follow|believe|tell)\b|"
-            r"^i\s+(?:see|agree|understand|mean|hope\s+so|suppose\s+so|got\s+it|give\s+up)[\s.!,]*$|"
+            r"\bi\s+meant\b|^i\s+(?:see|agree|understand|mean|hope\s+so|suppose\s+so|got\s+it|give\s+up)[\s.!,]*$|"
             r"\bi\s+(?:love|like|hate|prefer)\s+(?:it|this|that|you|your|how|what|where|the\s+(?:tone|style|idea|first|second|way|look|sound|plan))\b|\bi\s+(?:hope|appreciate|suppose)\b"
         ),
     ),
@@ -212,7 +242,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     (
         "somebody else's",
         _any(
-            r"^(?:so\s+|one\s+of\s+)?(?:my|our|a|the)\s+(?:\w+\s+){0,2}(?:clients?|patients?|customers?|pupils?|students?)\b|"
+            r"^(?:asking\s+|this\s+is\s+)?for\s+(?:an?|my)\s+(?:[\w-]+\s+)?\w+\s*:|^(?:so\s+|one\s+of\s+)?(?:my|our|a|the)\s+(?:\w+\s+){0,2}(?:clients?|patients?|customers?|pupils?|students?)\b|"
             r"\b(?:asked|asks|asking)\s+(?:me|us|for\s+a\s+friend)\b"
         ),
     ),

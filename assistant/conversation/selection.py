@@ -72,7 +72,7 @@ def select_thoughts(text: str, now: datetime) -> list[Selection]:
 
 def read_sentences(text: str) -> list[Sentence]:
     """Every sentence of a message, without its opening phrase, with why it cannot be a thought."""
-    if x.FICTION.search(text) or x.EXERCISE.search(text):
+    if x.FICTION.search(text) or x.EXERCISE.search(text) or x.is_sum(text):
         return [Sentence(a, b, text[a:b], "fiction") for a, b in split_sentences(text)]
     foreign = _foreign_spans(text)
     profile = v.PROFILE.search(text)
@@ -104,6 +104,8 @@ def _foreign_spans(text: str) -> list[tuple[int, int]]:
 
 def _trim(text: str, start: int, end: int) -> tuple[int, int]:
     """Drop an opening like "Hi!", "By the way," or "Remember that", and a question at the end."""
+    if text[start:end].endswith("?") and (asked := v.LEADING_QUESTION.match(text, start, end)):
+        start, end = asked.end(), end - 1
     while (opening := v.OPENING.match(text, start, end)) and opening.end() < end:
         start = opening.end()
     if text[start:end].endswith("?") and (asked := v.TRAILING_QUESTION.search(text, start, end)):
@@ -116,6 +118,7 @@ def _trim(text: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _reason_to_drop(core: str) -> str:
+    core = e.with_apostrophes(core)
     if v.STANDING.search(core):
         return ""  # a wish for all answers, in the form of a request
     for reason, pattern in x.DROP:
@@ -181,6 +184,7 @@ def score_sentence(
     `follows`: the sentence right before it was kept, so a date or a name alone is evidence here.
     `asks`: the message asks for something else, so a sentence without a verb is its background.
     """
+    sentence = e.with_apostrophes(sentence)
     found = {name for name, pattern in v.EVIDENCE.items() if pattern.search(sentence)}
     if any(find_relative_dates(sentence, now)):
         found.add("relative date")

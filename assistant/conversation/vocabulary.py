@@ -50,6 +50,13 @@ TRAILING_QUESTION: Final = _any(
     r"\s*[,;\u2014-]+\s*(?:and\s+|so\s+|but\s+)?(?:what|which|who|how|why|where|when|can|could|should|would|"
     r"will|do|does|did|is|are|any)\b[^,;]*\?$"
 )
+# "Which one is quieter, given that my bedroom faces the street?": the question first, then a fact.
+LEADING_QUESTION: Final = _any(
+    r"(?:what|which|who|how|why|where|when|can|could|should|would|will|do|does|did|is|are|any)\b[^,;?]*[,;\u2014-]+\s*"
+    r"(?:given\s+that\s+|considering\s+(?:that\s+)?|seeing\s+(?:that|as)\s+|since\s+|because\s+|as\s+|when\s+|now\s+that\s+)?"
+    rf"(?=(?:my|our)\s+\w+\s+\w+|(?:i|we){_A}(?:m|re|ve)\b|(?:i|we)\s+(?:am|are|have|live|work)\b)|"
+    r"(?:can|could|would|will)\s+you\s+(?:please\s+)?(?:remember|note|keep\s+in\s+mind)\s+(?:that\s+)?"
+)
 
 # The end of a sentence that states something and then asks for something.
 TRAILING_REQUEST: Final = _any(
@@ -286,7 +293,8 @@ EVIDENCE: Final = MappingProxyType(
             r"matrix|(?:first|second|third|last|other)\s+(?:one|two)|slides?|meetings?|report|presentation|topic|thread|command|screen|spreadsheet|bullets?|bullet\s+points?|intro|headings?|examples?)\b"
         ),
         "to the assistant": _any(r"\byou(?:rs?|rself)?\b"),
-        "joke": _any(r"\b(?:haha+|lol|lmao|just\s+kidding|jk)\b"),
+        "joke": _any(r"\b(?:haha+|lol|lmao|just\s+kidding|jk|an?\s+(?:[mbz]illion|gazillion)\s+\w+s)\b"),
+        "a stranger": e.A_STRANGER,
     }
 )
 WEIGHTS: Final = MappingProxyType(
@@ -362,6 +370,7 @@ WEIGHTS: Final = MappingProxyType(
         "task": -1.0,
         "to the assistant": -0.5,
         "joke": -1.0,
+        "a stranger": -1.0,
         "relative date": 0.6,
         "date": 0.4,
     }

@@ -55,6 +55,8 @@ def split_sentences(text: str) -> list[tuple[int, int]]:
 
 
 def _is_end(text: str, start: int, end: int) -> bool:
+    if text[start : end - 1].strip().isdigit():
+        return False  # the number of an item in a list
     before = text[max(start, end - 16) : end]
     following = text[end : end + 40].lstrip(" \t\"'\u201c\u2018([*_")
     if not following:
