@@ -88,6 +88,15 @@ MY_ONE: Final = _any(
 )
 # What happens each time something else does: "when I present", "after we eat"
 EACH_TIME: Final = _any(rf"\b(?:when|whenever|after|every\s+time|as\s+soon\s+as)\s+(?:i|we|he|she|they|it)(?:{_A}(?:m|re|s))?\s+(?!was|were|\w+ed\b)[a-z]+\b")
+# "Our shop opens at six", "my bedroom faces the street": a present tense of what is the person's.
+MINE_DOES: Final = _any(
+    rf"\b(?:my|our)\s+(?:[\w-]+\s+){{1,3}}?(?!(?:is|was|has|does|sounds|looks|smells|feels|tastes|seems|keeps|says|thinks|wants|returns|shows|"
+    rf"gives|fails|crashes|hurts|\w+(?:ss|us|is))\b)[a-z]{{2,}}s\s+(?:the|an?|my|our|me|us|up|down|out|{_PREPOSITION}|about|every|only|{_NUMERAL})\b"
+)
+# Where one statement of a sentence ends and another begins.
+CLAUSES: Final = _any(
+    r"[,;]?\s+(?:and|but|so)\s+(?=(?:i|we|my|our|he|she|they|both|two|three|four|none|neither)\b)|\s*;\s*|\s+\u2014\s+|\s+--?\s+"
+)
 # An act of somebody upon the person: "put me on", "offered us"
 DONE_TO_ME: Final = _any(rf"\b(?:{PAST_FORMS}|\w{{3,}}ed)\s+(?:me|us)\b")
 PAST: Final = _any(

@@ -117,6 +117,11 @@ FICTION: Final = _any(
     r"exercise|scenario|riddle|puzzle|play|sketch)\b)"
 )
 
+SUPPOSES: Final = _any(
+    r"^(?:and\s+|but\s+|so\s+)?(?:what\s+if|if|as|suppos(?:e|ing)|assum(?:e|ing)|imagin(?:e|ing)|let|say|maybe|perhaps|possibly|in\s+case|"
+    r"unless|otherwise|as\s+if)\b|\bi\s+wish\b"
+)
+
 # ---- why a sentence is no thought, the first that fits ----
 
 _IMPERATIVES: Final = (

@@ -87,10 +87,33 @@ def read_sentences(text: str) -> list[Sentence]:
         stated = bool(bullet and profile and profile.end() <= start and core)
         reason = "quoted or code" if inside else "" if stated else _reason_to_drop(core)
         reason = "not meant" if mocks else reason
+        if reason in _OF_ONE_CLAUSE and (clause := _sound_clause(core, reason)):
+            start, end = start + clause[0], start + clause[1]
+            core, reason = text[start:end], ""
         if retracted and sentences:
             sentences[-1] = replace(sentences[-1], reason="not meant")
         sentences.append(Sentence(start, end, core, reason, stated))
     return sentences
+
+
+# What one half of a sentence can be while the other states something.
+_OF_ONE_CLAUSE: Final = frozenset({"hypothesis", "passing state"})
+
+
+def _sound_clause(core: str, reason: str) -> tuple[int, int] | None:
+    """The half of a sentence that states something, where the other half is why it was dropped.
+
+    "I've lived here for years and I'm thinking of leaving": the first half. What follows a
+    supposition is part of it, so there the first half alone counts.
+    """
+    if x.SUPPOSES.match(core):
+        return None
+    for joint in e.CLAUSES.finditer(core):
+        halves = [(0, joint.start()), (joint.end(), len(core))]
+        for start, end in halves[: 1 if reason == "hypothesis" else 2]:
+            if not _reason_to_drop(core[start:end]):
+                return start, end
+    return None
 
 
 def _foreign_spans(text: str) -> list[tuple[int, int]]:
@@ -199,7 +222,7 @@ def score_sentence(
 
 def _weigh_together(found: set[str], sentence: str, asks: bool) -> None:
     """Drop and add evidence that another piece of evidence makes void or stronger."""
-    if found & {"life", "takes me"}:
+    if "takes me" in found or ("life" in found and "passing thing" not in found):
         found -= v.OF_A_DAY  # "He died this morning." is no passing remark
     if "standing" in found:
         found -= {"task", "to the assistant"}  # it is about the answers to come

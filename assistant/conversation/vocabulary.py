@@ -38,12 +38,12 @@ KIN: Final = (
 OPENING: Final = _any(
     r"(?:(?:hi|hello|hey|hiya|yo|good\s+(?:morning|afternoon|evening))(?:\s+(?:there|again|everyone))?"
     r"\s*[,!.:-]+\s*|(?:by\s+the\s+way|btw|fyi|fun\s+fact|for\s+context|context|background|note|well|ok(?:ay)?|"
-    r"oh|ah|ugh|wow|so|also|anyway|actually|honestly|sadly|luckily|two\s+things|update|news|good\s+news|"
-    r"bad\s+news|quick\s+question|just\s+kidding|only\s+joking|kidding|(?:i\s+)?forgot(?:\s+to\s+(?:say|mention))?|(?:ok\s+)?again(?:\s+then)?|p\.?s\.?|correction|"
+    r"oh|ah|ugh|wow|so|also|anyway|actually|honestly|sadly|luckily|two\s+things|update|(?:\w+\s+)?news|change\s+of\s+plans?|"
+    r"quick\s+question|just\s+kidding|only\s+joking|kidding|(?:i\s+)?forgot(?:\s+to\s+(?:say|mention))?|(?:ok\s+)?again(?:\s+then)?|p\.?s\.?|correction|"
     r"reminder|not\s+(?:made\s+up|hypothetical),?\s+by\s+the\s+way|yes|no|yeah|nope|thanks|thank\s+you|please)\s*[,:!\u2014-]+\s*|(?:and|but|so|also)"
     r"\s+(?=i\b|my\b|we\b|our\b|the\b|he\b|she\b|they\b|it\b|always\b|never\b)|(?:given\s+that|seeing\s+(?:that|as)|because|since)\s+(?=(?:i|we)\b)|"
     r"(?:it\s+)?turns\s+out\s+(?:that\s+)?|(?:scratch|forget)\s+what\s+i\s+said[^,.:]*[,.:]\s*|(?:please\s+|just\s+)*(?:remember|note|keep\s+in\s+mind|don['\u2019]?t\s+"
-    r"forget|bear\s+in\s+mind|you\s+should\s+know|you\s+may\s+want\s+to\s+know|be\s+aware)\s*(?:that\s+|:\s*|,\s*))"
+    r"forget|bear\s+in\s+mind|i\s+should\s+(?:mention|say|add)|you\s+should\s+know|you\s+may\s+want\s+to\s+know|be\s+aware)\s*(?:that\s+|:\s*|,\s*))"
 )
 CLOSING: Final = _any(r",?\s*\b(?:please|thanks|thank\s+you|by\s+the\s+way|btw)\s*[.!]*$")
 TRAILING_QUESTION: Final = _any(
@@ -152,7 +152,7 @@ EVIDENCE: Final = MappingProxyType(
         "have": _any(rf"\b(?:i|we)\s*{_ADVERBS}{_HAVE}\s+(?!to\b|no\s+idea)"),
         "am": _any(
             rf"\b(?:i{_A}?m|i\s+am|we{_A}re|we\s+are|i{_A}ve\s+been|i\s+have\s+been|we{_A}ve\s+been|i\s+was|i\s+used\s+to\s+be)\s+"
-            r"(?:\w+ly\s+|now\s+|still\s+|originally\s+|also\s+)*(?:an?|the|from|\d|back\s+(?:on|to|at)|in\s+my|born|allergic|intolerant|diabetic|"
+            r"(?:\w+ly\s+|now\s+|still\s+|originally\s+|also\s+|very\s+much\s+|quite\s+|rather\s+)*(?:an?|the|from|\d|back\s+(?:on|to|at)|in\s+my|born|allergic|intolerant|diabetic|"
             r"married|single|divorced|widowed|engaged|pregnant|retired|unemployed|self-employed|\w+-handed|deaf|"
             r"blind|colou?r-?blind|dyslexic|autistic|vegan|vegetarian|together|based|learning|studying|working|"
             r"living|training|writing|raising|renovating|remodell?ing|restoring|saving|recovering|rehearsing|fostering|"
@@ -251,6 +251,7 @@ EVIDENCE: Final = MappingProxyType(
         "generic for me": e.GENERIC_FOR_ME,
         "my one": e.MY_ONE,
         "each time": e.EACH_TIME,
+        "mine does": e.MINE_DOES,
         "perfect": e.PERFECT,
         "kin does": _any(
             rf"\b(?:my|our)\s+(?:\w+\s+)?{KIN}(?:\s+(?-i:[A-Z])\w+)?\s+(?:\w+ly\s+|also\s+|still\s+|never\s+|always\s+)?"
@@ -342,6 +343,7 @@ WEIGHTS: Final = MappingProxyType(
         "generic for me": 0.8,
         "my one": 1.0,
         "each time": 0.5,
+        "mine does": 0.7,
         "perfect": 0.5,
         "kin does": 0.3,
         "in progress": -0.5,
