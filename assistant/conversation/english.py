@@ -59,7 +59,7 @@ DURATION: Final = _any(
 HABIT: Final = _any(
     rf"(?:^|[,;]\s*|\b(?:and|but|because|so|while|where|since|that)\s+){_WE}\s+{_BETWEEN}"
     rf"(?!(?:{_OF_THE_TALK}|{_AUXILIARY}|{PAST_FORMS}|{_PREPOSITION}|{_ADVERB}|{_POINTS})\b)(?!\w+(?:ed|ing|ly)\b)[a-z]{{2,}}\b"
-    rf"(?!\s+(?:{_POINTS}|the\s|a\s|an\s))(?=\s+\w)"
+    rf"(?!\s+(?:{_POINTS}|the\s|a\s|an\s))(?=\s+\w|\s*[.!]?$)"
 )
 HABIT_OF_ONE_THING: Final = _any(
     rf"(?:^|[,;]\s*|\b(?:and|but|because|so|while|where|since|that)\s+){_WE}\s+{_BETWEEN}"
@@ -87,7 +87,9 @@ MY_ONE: Final = _any(
     rf"\b(?:is|are|was|were)(?:n{_A}t)?\s+(?:my|our|the\s+only\s+\w+\s+(?:i|we))\b(?!\s+(?:turn|question|point|problem|fault|mistake))"
 )
 # What happens each time something else does: "when I present", "after we eat"
-EACH_TIME: Final = _any(rf"\b(?:when|whenever|after|every\s+time|as\s+soon\s+as)\s+(?:i|we|he|she|they|it)(?:{_A}(?:m|re|s))?\s+(?!was|were|\w+ed\b)[a-z]+\b")
+EACH_TIME: Final = _any(
+    rf"\b(?:when|whenever|after|every\s+time|as\s+soon\s+as)\s+(?:i|we|he|she|they|it)(?:{_A}(?:m|re|s))?\s+(?!was|were|\w+ed\b)[a-z]+\b"
+)
 # "Our shop opens at six", "my bedroom faces the street": a present tense of what is the person's.
 MINE_DOES: Final = _any(
     rf"\b(?:my|our)\s+(?:[\w-]+\s+){{1,3}}?(?!(?:is|was|has|does|sounds|looks|smells|feels|tastes|seems|keeps|says|thinks|wants|returns|shows|"
@@ -108,6 +110,7 @@ PERFECT: Final = _any(
     rf"\b(?:i|we)(?:{_A}ve|\s+have(?:n{_A}t|\s+not)?)\s+(?:(?:{_ADVERB}|not)\s+)*(?:been|done|gone|eaten|driven|seen|known|spoken|written|"
     rf"taken|given|drunk|run|come|{PAST_FORMS}|\w+ed)\b"
 )
+THERE_IS_MINE: Final = _any(rf"\bthere(?:{_A}s|\s+(?:is|are))\b.*\b(?:in|on|at)\s+(?:my|our)\b")
 # ---- a subject that was left out ----
 
 ELIDED_BE: Final = _any(
@@ -176,7 +179,8 @@ OF_A_PAPER: Final = _any(
 # A subject nobody has met: "A colleague moved", "Some people work", "Guy at the gym"
 A_STRANGER: Final = _any(
     r"^(?:an?|some|one\s+of\s+(?:my|our|the)|most|many)\s+(?:[\w-]+\s+){0,3}?(?:friends?|colleagues?|people|person|guys?|men|man|women|woman|"
-    r"neighbou?rs?|co-?workers?|acquaintances?|cousins?|students?|kids?|girls?|boys?)\b|^(?:guy|bloke|man|woman|lady|people|folks)\b"
+    r"neighbou?rs?|co-?workers?|acquaintances?|cousins?|students?|kids?|girls?|boys?)\b|^(?:guy|bloke|man|woman|lady|people|folks)\b|"
+    r"^(?:this|that|the)\s+(?:\w+\s+)?(?:guy|bloke|man|woman|lady|couple|people|boy|girl|kid)\b|^(?:my|our)\s+\w+['\u2019]s\s+[\w-]+\s+(?!is\b|was\b|name\b)\w+s\b"
 )
 
 # ---- another language ----

@@ -73,10 +73,20 @@ PASTES: Final = (
         re.IGNORECASE,
     ),
 )
+# A sentence that asks for work on a text. The statements next to it are that text, not the person.
+_OF_TEXT: Final = r"summari[sz]e|translate|proofread|rewrite|rephrase|reword|paraphrase|shorten|polish|tighten|condense|critique|grade|rate|edit"
+TEXT_TASK: Final = _any(
+    rf"\b(?:{_OF_TEXT})\b(?:\s+(?:the|my|this|these|it|that|following|above|below|[\w-]+))*\s+(?:it|this|that|{_TEXTS}|summary)\b|\b(?:{_OF_TEXT})\s+(?:it|this|that)\b|"
+    rf"\b(?:{_COMMANDS})\s+(?:the|my|this|these)\s+(?:\w+\s+)?(?:{_TEXTS})\b|"
+    r"\bmake\s+(?:this|it)\s+(?:sound\b|read\b|less\b|more\b|shorter\b|longer\b|funnier\b|politer\b)|"
+    r"\b(?:is|does)\s+(?:it|this|that)\s+(?:sound\s+|read\s+)?(?:too\s+)?(?:funny|clear|formal|polite|convincing|pompous|abrupt|sound|read)\b|"
+    r"\b(?:the\s+)?(?:speaker|narrator|poet|author)\s+mean|^(?:decline|conjugate|form\s+\w+\s+from)\b|"
+    rf"^(?:here\s+(?:is|goes|comes)|an?|my|the|opening\s+of|email|letter|message|lyrics)\b[^.?!:]{{0,40}}?\b(?:{_TEXTS}|from\s+\w+\s+\w+|cv|resume)\b[^.?!:]{{0,25}}(?:follows|below|harsh|[.:])\s*$"
+)
 # A sum to be done: its "I" is nobody.
 EXERCISE: Final = re.compile(
     r"\b(?:past|present|future|perfect|what)\s+tense\b|\bwhat\s+am\s+i\?|\briddle\b|\b(?:twice|three\s+times|half)\s+as\s+\w+\s+as\b|"
-    r"\bprobability\b|^let\s+[a-z]\s+be\b|\bsolve\s+for\b|\bwithout\s+replacement\b|\bequally\b[^?]*\?|\bhow\s+many\b[^.?]*\b(?:left|remain|remaining|in\s+total|"
+    r"\bprobability\b|^let\s+[a-z]\s+be\b|\bsolve\s+for\b|\b(?:toss|flip)\s+(?:an?|two|the)\s+coins?\b|\bwithout\s+replacement\b|\bequally\b[^?]*\?|\bhow\s+many\b[^.?]*\b(?:left|remain|remaining|in\s+total|"
     r"altogether|each\s+of\s+(?:us|them))\b|(?:^|[.]\s+)(?:a|an|two|three)\s+(?:train|plane|bus|car|boat|ship|cyclist|runner|farmer|"
     r"shopkeeper|man|woman|boy|girl)s?\s+(?:leaves?|starts?|has|have|buys?|sells?|travels?|departs?|sets?\s+off)\b",
     re.IGNORECASE,
@@ -87,11 +97,11 @@ RETRACTS: Final = _any(
 )
 # Said of the sentence itself, before its opening is taken off: an answer nobody asked for.
 _COUNTS: Final = _any(
-    r"\b(?:\d[\d.,]*|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|forty|fifty|sixty|twice|thrice|half|hundred)\b"
+    r"\b(?:\d[\d.,]*|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|forty|fifty|sixty|twice|thrice|half|thirds?|quarters?|hundred)\b"
 )
 _ASKS_A_SUM: Final = _any(
     r"\b(?:how\s+(?:long|much|many|old|far|fast|big)|what\s+do\s+(?:i|we)\s+(?:end|get|pay|have|owe)|when\s+do\s+(?:i|we)\s+\w+|where\s+do\s+(?:i|we)\s+meet|"
-    r"prices?|ages?|speeds?|percentage|rate|share)\b[^.?!]*\?"
+    r"what\s+(?:remains|is\s+left)|change|total|prices?|ages?|speeds?|percentage|rate|share)\b[^.?!]*\?"
 )
 N_OF_A_SUM: Final = 3  # figures; who asks for a total after as many has set a sum
 
@@ -110,9 +120,9 @@ FICTION: Final = _any(
     r"(?:write|tell|continue|invent)\s+(?:me\s+)?(?:a|an|the|my|this|another)\s+(?:[\w-]+\s+){0,3}"
     r"(?:story|poem|song|scene|dialogue|tale|fable|chapter|screenplay|monologue)|"
     r"my\s+(?:main\s+)?(?:character|protagonist|hero|heroine|villain)\b|"
-    r"^be\s+(?:my|an?|the)\s+\w+|^[^.:?\n]{0,30}\b(?:game|practice|exercise|drill|quiz|role|improv)\s*[.:]|"
+    r"^be\s+(?:my|an?|the)\s+\w+|^[^.:?\n]{0,30}\b(?:game|practice|exercise|drill|quiz|role|improv|scene|experiment)\s*[.:]|"
     r"\byou(?:\s+are|['\u2019]re)\s+(?:an?|the|my)\b[^.?!]*\bi(?:\s+am|['\u2019]m)\b|\bi(?:\s+am|['\u2019]m)\s+(?:an?|the|your)\b[^.?!]*\byou(?:\s+are|['\u2019]re)\s+(?:an?|the|my)\b|"
-    r"\b(?:weird|strange|bad|odd|same|crazy|recurring)\s+(?:dream|nightmare)\b|"
+    r"\b(?:weird|strange|bad|odd|same|crazy|recurring)\s+(?:dream|nightmare)\b|^(?:last\s+night\s+)?i\s+(?:dreamt|dreamed)\b|^nightmare\b|"
     r"(?:in|for)\s+(?:my|the|this)\s+(?:role|story|novel|book|game|dream|film|movie|script|campaign|song|poem|"
     r"exercise|scenario|riddle|puzzle|play|sketch)\b)"
 )
@@ -190,7 +200,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
             r"assume|suppose|pretend)|say\s+(?:i|we|that)|maybe|perhaps|possibly|in\s+case|unless|otherwise)\b|"
             r"\b(?:was|were)\s+(?:going|about)\s+to\b|\b(?:i|we)\s+(?:might|may|could(?!\s+never)|would|wouldn['\u2019]t|should|wonder|wish|doubt)\b|\b(?:i|we)['\u2019]d\s+"
             r"(?:be|have|go|buy|do|say|never)\b|\bif\s+(?:i|we)\s+(?:were|had|lived|was|could|won)\b|\bi\s+wish\b|"
-            r"\b(?:hypothetically|for\s+example|for\s+instance|as\s+if|for\s+the\s+sake\s+of)\b|\bi(?:['\u2019]m|\s+am)\s+(?:thinking\s+"
+            r"\bi\s+was\s+wondering\b|\b(?:hypothetically|for\s+example|for\s+instance|as\s+if|for\s+the\s+sake\s+of)\b|\bi(?:['\u2019]m|\s+am)\s+(?:thinking\s+"
             r"(?:of|about)|considering|not\s+sure)|\bi\s+(?:think|guess|believe)\s+(?:i|we|my)\b"
         ),
     ),
@@ -236,7 +246,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
             r"hungry|thirsty|nervous|happy|sad|sorry|sure|fine|ok|okay|good|great|confused|stuck|back(?!\s+(?:on|to|at|in)\b)|here|done|"
             r"ready|lost|excited|sleepy|exhausted|curious|free|busy|late|annoyed|angry|cold|hot|glad|impressed|"
             r"well|off|alright|worried|stressed|surprised|kidding|joking|serious|like)\b(?!\s+(?:of|with\s+\w+itis|to\s+(?-i:[A-Z])))"
-            r"|\b(?:i['\u2019]m|i\s+am|we['\u2019]re)\s+(?:going\s+to\s+(?:bed|sleep|try|check|use)|off\s+to|about\s+to|"
+            r"|\b(?:i['\u2019]m|i\s+am|we['\u2019]re)\s+(?:going\s+to\s+(?:bed|sleep|try|check|use)|off\s+to\s+(?!(?-i:[A-Z]))|about\s+to|"
             r"the\s+(?:shop|store|gym)|trying|getting|having|seeing|using\s+(?:the|your|this)|asking|talking|waiting|(?:writing|drafting|preparing|making|doing)\s+(?:an?|my|the|this|some)\s+(?:\w+\s+)?(?:letter|"
             r"email|report|essay|slides|presentation|post|list|speech|cv|resume|homework|dinner|lunch|cake)|cooking)\b(?!.*\b(?:baby|married)\b)|"
             r"\bi\s+(?:feel|need\s+a\s+(?:break|coffee|minute|nap)|have\s+to\s+(?:go|run)|have\s+no\s+(?:time|clue|idea))\b|"

@@ -93,7 +93,20 @@ def read_sentences(text: str) -> list[Sentence]:
         if retracted and sentences:
             sentences[-1] = replace(sentences[-1], reason="not meant")
         sentences.append(Sentence(start, end, core, reason, stated))
-    return sentences
+    return _leave_out_text(sentences)
+
+
+def _leave_out_text(sentences: list[Sentence]) -> list[Sentence]:
+    """Drop what a sentence asks work on: all after it, or all before it where it comes last."""
+    at = next((i for i, s in enumerate(sentences) if x.TEXT_TASK.search(s.text)), None)
+    if at is None:
+        return sentences
+    if at == len(sentences) - 1:
+        at = -1
+    kept = [
+        replace(s, reason=s.reason or "a text") if i > at else s for i, s in enumerate(sentences)
+    ]
+    return kept
 
 
 # What one half of a sentence can be while the other states something.
@@ -230,7 +243,7 @@ def _weigh_together(found: set[str], sentence: str, asks: bool) -> None:
         found.discard("have")  # "bought" is one verb
     if "past" in found and found & {"date", "relative date"}:
         found.add("dated past")
-    if v.FINITE.search(sentence):
+    if _has_verb(sentence):
         found -= v.OF_FRAGMENTS
     elif e.OF_THIS_TALK.search(sentence):
         found -= v.OF_SHORT_FRAGMENTS
@@ -238,6 +251,12 @@ def _weigh_together(found: set[str], sentence: str, asks: bool) -> None:
         found.add("background")
     elif sentence[-1:] not in ".!":
         found -= v.OF_SHORT_FRAGMENTS  # a search query has no full stop
+
+
+def _has_verb(sentence: str) -> bool:
+    """Whether the first part of a sentence, as far as its comma, has a verb of its own."""
+    first = sentence.partition(",")[0]
+    return bool(v.FINITE.search(first if " " in first else sentence))
 
 
 def _label(found: set[str]) -> Label:

@@ -38,7 +38,7 @@ KIN: Final = (
 OPENING: Final = _any(
     r"(?:(?:hi|hello|hey|hiya|yo|good\s+(?:morning|afternoon|evening))(?:\s+(?:there|again|everyone))?"
     r"\s*[,!.:-]+\s*|(?:by\s+the\s+way|btw|fyi|fun\s+fact|for\s+context|context|background|note|well|ok(?:ay)?|"
-    r"oh|ah|ugh|wow|so|also|anyway|actually|honestly|sadly|luckily|two\s+things|update|(?:\w+\s+)?news|change\s+of\s+plans?|"
+    r"oh|ah|ugh|wow|so|also|anyway|actually|honestly|sadly|luckily|two\s+things|(?:the\s+)?thing\s+is|update|(?:\w+\s+)?news|change\s+of\s+plans?|"
     r"quick\s+question|just\s+kidding|only\s+joking|kidding|(?:i\s+)?forgot(?:\s+to\s+(?:say|mention))?|(?:ok\s+)?again(?:\s+then)?|p\.?s\.?|correction|"
     r"reminder|not\s+(?:made\s+up|hypothetical),?\s+by\s+the\s+way|yes|no|yeah|nope|thanks|thank\s+you|please)\s*[,:!\u2014-]+\s*|(?:and|but|so|also)"
     r"\s+(?=i\b|my\b|we\b|our\b|the\b|he\b|she\b|they\b|it\b|always\b|never\b)|(?:given\s+that|seeing\s+(?:that|as)|because|since)\s+(?=(?:i|we)\b)|"
@@ -152,7 +152,7 @@ EVIDENCE: Final = MappingProxyType(
         "have": _any(rf"\b(?:i|we)\s*{_ADVERBS}{_HAVE}\s+(?!to\b|no\s+idea)"),
         "am": _any(
             rf"\b(?:i{_A}?m|i\s+am|we{_A}re|we\s+are|i{_A}ve\s+been|i\s+have\s+been|we{_A}ve\s+been|i\s+was|i\s+used\s+to\s+be)\s+"
-            r"(?:\w+ly\s+|now\s+|still\s+|originally\s+|also\s+|very\s+much\s+|quite\s+|rather\s+)*(?:an?|the|from|\d|back\s+(?:on|to|at)|in\s+my|born|allergic|intolerant|diabetic|"
+            r"(?:\w+ly\s+|now\s+|still\s+|originally\s+|also\s+|very\s+much\s+|quite\s+|rather\s+)*(?:an?\b|the\b|(?:more|something)\s+of\s+an?\b|from\b|\d|back\s+(?:on|to|at)|in\s+my|born|allergic|intolerant|diabetic|"
             r"married|single|divorced|widowed|engaged|pregnant|retired|unemployed|self-employed|\w+-handed|deaf|"
             r"blind|colou?r-?blind|dyslexic|autistic|vegan|vegetarian|together|based|learning|studying|working|"
             r"living|training|writing|raising|renovating|remodell?ing|restoring|saving|recovering|rehearsing|fostering|"
@@ -188,7 +188,9 @@ EVIDENCE: Final = MappingProxyType(
             r"\b(?:both|neither|none|all|most|one|two|three|four)\s+of\s+(?:us|my|our)\b|\bboth\s+my\b"
         ),
         "the kin": _any(rf"\bthe\s+(?:{KIN})\s+(?:is|are|was|were|has|have|had)\b"),
-        "the kin is": _any(rf"\bthe\s+(?:{KIN})\s+(?:is|are)\s+(?:not\s+)?(?:an?|called|named|from)\b"),
+        "the kin is": _any(
+            rf"\bthe\s+(?:{KIN})\s+(?:is|are)\s+(?:not\s+)?(?:an?|called|named|from)\b"
+        ),
         "will": _any(
             rf"\b(?:i|we)(?:{_A}ll|\s+will)\s+(?!try|check|see|let|use|look|do\s+(?:it|that)|tell|show|ask)\w+"
         ),
@@ -221,7 +223,7 @@ EVIDENCE: Final = MappingProxyType(
             rf"^(?:he|she|they)(?:{_A}(?:s|re)\s+(?:an?|the|my|our|\d|in|at|from|\w+ing)\b|\s+(?:\w+ly\s+|also\s+|still\s+|both\s+)?(?:lives?|works?|studies|study|owns?|"
             r"loves?|hates?|likes?|speaks?|teaches|teach|plays?|needs?|uses?|sleeps?|stays?|wants?|has|have|was\s+born|is\s+\d|moved|retired|died)\b)"
         ),
-        "as one": _any(r"^as\s+(?:an?|the)\s+[^,]+$"),
+        "as one": _any(r"^as\s+(?:an?|the|someone|somebody)\s+[^,]+$"),
         "life": _any(
             r"\b(?:married|divorced|separated|engaged|wedding|funeral|graduated|degree|thesis|exam|driving\s+test|promoted|hired|fired|laid\s+off|"
             r"resigned|retired|notice|jobs?|diagnos\w+|pregnant|born|birth|baby|died|passed\s+away|surgery|operation|operate|stroke|accident|"
@@ -251,6 +253,7 @@ EVIDENCE: Final = MappingProxyType(
         "generic for me": e.GENERIC_FOR_ME,
         "my one": e.MY_ONE,
         "each time": e.EACH_TIME,
+        "there is mine": e.THERE_IS_MINE,
         "mine does": e.MINE_DOES,
         "perfect": e.PERFECT,
         "kin does": _any(
@@ -294,7 +297,9 @@ EVIDENCE: Final = MappingProxyType(
             r"matrix|(?:first|second|third|last|other)\s+(?:one|two)|slides?|meetings?|report|presentation|topic|thread|command|screen|spreadsheet|bullets?|bullet\s+points?|intro|headings?|examples?)\b"
         ),
         "to the assistant": _any(r"\byou(?:rs?|rself)?\b"),
-        "joke": _any(r"\b(?:haha+|lol|lmao|just\s+kidding|jk|an?\s+(?:[mbz]illion|gazillion)\s+\w+s)\b"),
+        "joke": _any(
+            r"\bi['\u2019]m\s+(?:basically|practically|virtually)\b|\b(?:haha+|lol|lmao|just\s+kidding|jk|an?\s+(?:[mbz]illion|gazillion)\s+\w+s)\b"
+        ),
         "a stranger": e.A_STRANGER,
     }
 )
@@ -343,6 +348,7 @@ WEIGHTS: Final = MappingProxyType(
         "generic for me": 0.8,
         "my one": 1.0,
         "each time": 0.5,
+        "there is mine": 0.7,
         "mine does": 0.7,
         "perfect": 0.5,
         "kin does": 0.3,
