@@ -185,21 +185,19 @@ A_STRANGER: Final = _any(
 
 # ---- another language ----
 
-_ENGLISH_WORDS: Final = frozenset(
-    """a about after all also am an and any are as at be been before but by can can't do does don't for from had has have he
+_ENGLISH: Final = """a about after all also am an and any are as at be been before but by can can't do does don't for from had has have he
     her here his how i i'd i'll i'm i've if in is it it's its just like me my never no not of on or our out she since so some
     still that the their them then there they this to too until up us was we we're we've were what when where which who why
-    will with without would you your""".split()
-)
-_FOREIGN_WORDS: Final = frozenset(
-    """ich und der das ist ein eine einen mein meine meinen wir nicht mit f\u00fcr auf habe haben sind auch seit von zum zur aber sie
+    will with without would you your"""
+_ENGLISH_WORDS: Final = frozenset(_ENGLISH.split())
+_FOREIGN: Final = """ich und der das ist ein eine einen mein meine meinen wir nicht mit f\u00fcr auf habe haben sind auch seit von zum zur aber sie
     je j'ai j'habite j'aime suis et le la les des un une est mon ma mes nous pas avec pour dans \u00e0 au du que qui chez depuis
     yo soy tengo el los las y una mi mis es estoy con para por del muy desde se al
     io sono ho e il lo gli mio mia miei della di che non anche abito
     eu sou tenho os uma meu minha com n\u00e3o moro em na o \u00e9
     ik ben een het mijn wij niet voor heb en te naar
-    jestem nie na moja mieszkam si\u0119 jag och \u00e4r inte har jeg og ikke""".split()
-)
+    jestem nie na moja mieszkam si\u0119 jag och \u00e4r inte har jeg og ikke"""
+_FOREIGN_WORDS: Final = frozenset(_FOREIGN.split())
 # As people type them; the others ("ill", "were", "id") are words of their own.
 _BARE: Final = re.compile(
     r"\b(im|ive|dont|cant|didnt|doesnt|isnt|arent|wasnt|havent|hasnt|wont|couldnt|wouldnt|shes|hes|theyre|youre|theyve|youve|thats)\b",
