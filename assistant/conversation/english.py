@@ -225,7 +225,7 @@ def is_english(sentence: str) -> bool:
 
     A sentence without any small word ("Penicillin allergy.") passes.
     """
-    found = [word.replace("\u2019", "'") for word in _WORD.findall(sentence)]
+    found: list[str] = [word.replace("\u2019", "'") for word in _WORD.findall(sentence)]
     n_letters = sum(map(len, found))
     if n_letters and sum(bool(_LATIN.match(c)) for word in found for c in word) < n_letters / 2:
         return False

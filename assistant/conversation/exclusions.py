@@ -95,7 +95,6 @@ EXERCISE: Final = re.compile(
 RETRACTS: Final = _any(
     r"^(?:(?:just|only|ha+|haha+|no)[\s,]+)*(?:kidding|joking|jk|not\s+(?:really|true)|of\s+course\s+not|i\s+(?:wish|made\s+that\s+up))\b"
 )
-# Said of the sentence itself, before its opening is taken off: an answer nobody asked for.
 _COUNTS: Final = _any(
     r"\b(?:\d[\d.,]*|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|forty|fifty|sixty|twice|thrice|half|thirds?|quarters?|hundred)\b"
 )
@@ -109,9 +108,10 @@ N_OF_A_SUM: Final = 3  # figures; who asks for a total after as many has set a s
 def is_sum(text: str) -> bool:
     """Whether the message is a calculation: several figures, then a question for a number."""
     asked = _ASKS_A_SUM.search(text)
-    return bool(asked) and len(_COUNTS.findall(text[: asked.start()])) >= N_OF_A_SUM
+    return asked is not None and len(_COUNTS.findall(text[: asked.start()])) >= N_OF_A_SUM
 
 
+# Said of the sentence itself, before its opening is taken off: an answer nobody asked for.
 MOCKS: Final = _any(r"^(?:oh\s+)?(?:yeah|sure|right|yes)[,\s]+because\b")
 FICTION: Final = _any(
     r"\b(?:act\s+(?:as|like)|pretend|role-?\s?play|assume\s+the\s+role|play\s+the\s+(?:role|part)|let['\u2019]?s\s+(?:do|play|act)\s+a\b|"
