@@ -14,6 +14,7 @@ from types import MappingProxyType
 from typing import Final, Literal, cast
 
 from assistant.errors import SettingError
+from assistant.paths import whole_file
 from assistant.records import SamplingParameters
 
 Value = str | int | float | bool | tuple[str, ...]
@@ -270,10 +271,8 @@ def save_setting(file: Path, name: str, raw: str) -> Value:
         table = cast(dict[str, object], table).setdefault(section, tomlkit.table())
     cast(dict[str, object], table)[key] = list(value) if isinstance(value, tuple) else value
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    temporary = file.with_suffix(".tmp")
-    temporary.touch(mode=0o600)
-    temporary.write_text(tomlkit.dumps(document), "utf-8")
-    temporary.replace(file)
+    with whole_file(file) as out:
+        out.write(tomlkit.dumps(document))
     return value
 
 

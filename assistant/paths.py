@@ -4,8 +4,12 @@ Everything the person owns is in one data directory, created 0700; every file in
 """
 
 import os
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 APP_NAME = "assistant"
 DATA_DIR_VARIABLE = "ASSISTANT_DATA_DIR"
@@ -91,6 +95,44 @@ def resource(name: str) -> Path:
     package = Path(__file__).parent
     inside = package / name
     return inside if inside.exists() else package.parent / name
+
+
+def is_stream(file: Path) -> bool:
+    """Whether the file is there and is a device, a pipe or a socket, or leads to an open stream.
+
+    Such a file is written to as it is: put in its place, a new file would take /dev/null or
+    /dev/stdout away from everybody where the person is root.
+    """
+    try:
+        mode = file.stat().st_mode
+    except OSError:
+        return False
+    opened = ("/dev/std", "/dev/fd/", "/proc/")
+    regular = stat.S_ISREG(mode) and not str(file.absolute()).startswith(opened)
+    return not (regular or stat.S_ISDIR(mode))
+
+
+@contextmanager
+def whole_file(file: Path) -> Iterator[TextIO]:
+    """A text file, 0600, that is there with all that was written, or as it was before.
+
+    A link stays and its file is written; a stream (see `is_stream`) is written to as it is.
+    """
+    if is_stream(file):
+        with file.open("w", encoding="utf-8") as out:
+            yield out
+        return
+    target = file.resolve()
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+    try:
+        with open(unfinished, "w", encoding="utf-8", opener=open_private) as out:
+            yield out
+            out.flush()
+            os.fsync(out.fileno())
+        unfinished.replace(target)
+    except BaseException:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def open_private(path: str | Path, flags: int) -> int:

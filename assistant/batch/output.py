@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final, Self, TextIO
 
 from assistant.errors import UsageError
-from assistant.paths import open_private
+from assistant.paths import is_stream, open_private, whole_file
 
 Json = dict[str, Any]
 NOTE_SUFFIX: Final = ".run"  # <OUT>.run: model, parameters and input, and the sessions so far
@@ -25,10 +25,13 @@ class Output:
         self.done = done  # the rows that need no answer any more, by id
         self._stream = stream
         self._note = note
+        self._lasts = not is_stream(file)  # a pipe or a device has no note and no disk
 
     @classmethod
     def start(cls, file: Path, run: Mapping[str, Any], *, overwrite: bool = False) -> Self:
         """A new file. Raises UsageError where there is one with rows already."""
+        if is_stream(file):
+            return cls(file, file.open("w", encoding="utf-8"), {}, {})
         if file.exists() and file.stat().st_size and not overwrite:
             remedy = "Go on with --resume, or begin again with --force."
             raise UsageError(f"{file} already has answers.", remedy)
@@ -42,6 +45,10 @@ class Output:
 
         Raises UsageError where model, parameters or input are not those it was begun with.
         """
+        if is_stream(file):
+            raise UsageError(
+                f"{file} keeps nothing to go on with.", "Name a file, or leave --resume."
+            )
         if not file.exists():
             return cls.start(file, run)
         note = _read_note(file)
@@ -60,19 +67,21 @@ class Output:
     @property
     def sessions(self) -> dict[str, int]:
         """The conversation that each session is recorded in, where the batch learns."""
-        sessions: dict[str, int] = self._note["sessions"]
+        sessions: dict[str, int] = self._note.setdefault("sessions", {})
         return sessions
 
     def note_session(self, session: str, conversation_id: int) -> None:
         if self.sessions.get(session) != conversation_id:
             self.sessions[session] = conversation_id
-            _replace(_note_file(self.file), json.dumps(self._note))
+            if self._lasts:
+                _replace(_note_file(self.file), json.dumps(self._note))
 
     def write(self, row: Json) -> None:
-        """One line, on the disk when this returns."""
+        """One line, on the disk when this returns, where there is a disk behind it."""
         self._stream.write(json.dumps(row, ensure_ascii=False) + "\n")
         self._stream.flush()
-        os.fsync(self._stream.fileno())
+        if self._lasts:
+            os.fsync(self._stream.fileno())
 
     def close(self) -> None:
         self._stream.close()
@@ -111,9 +120,5 @@ def _whole_rows(file: Path) -> dict[str, Json]:
 
 def _replace(file: Path, text: str) -> None:
     """Write a whole file or nothing of it."""
-    temporary = file.with_name(f".{file.name}.{os.getpid()}")
-    with open(temporary, "w", encoding="utf-8", opener=open_private) as stream:
+    with whole_file(file) as stream:
         stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
-    temporary.replace(file)

@@ -11,10 +11,11 @@ import click
 
 from assistant.cli.input import confirm
 from assistant.cli.opening import opened_memory, opened_recall
-from assistant.cli.output import print_json, print_text
+from assistant.cli.output import note, print_json, print_text
 from assistant.cli.progress import StatusLine
 from assistant.cli.settings import Settings
 from assistant.errors import ModelMissing
+from assistant.paths import is_stream
 
 if TYPE_CHECKING:
     from assistant.records import EncodedText, Progress
@@ -54,12 +55,12 @@ def import_file(settings: Settings, file: Path) -> None:
 def export(settings: Settings, file: Path) -> None:
     """Every message and thought as a JSON line, to FILE or stdout."""
     with opened_memory(settings, datetime.now(UTC), read_only=True) as store:
-        if str(file) == "-":
+        if str(file) in ("-", "/dev/stdout"):
             for row in store.export():
                 print_json({"v": 1, **row})
             return
         n_rows = store.export_file(file)
-    _say(settings, {"file": str(file), "rows": n_rows}, f"{n_rows} rows in {file}")
+    _say_of(file, settings, {"file": str(file), "rows": n_rows}, f"{n_rows} rows in {file}")
 
 
 @click.command()
@@ -71,7 +72,7 @@ def backup(settings: Settings, file: Path | None) -> None:
     target = file or settings.paths.backups_dir / f"memory-{now:%Y%m%dT%H%M%S}.db"
     with opened_memory(settings, now) as store:
         written = store.backup(target)
-    _say(settings, {"file": str(written)}, f"Backed up to {written}")
+    _say_of(target, settings, {"file": str(written)}, f"Backed up to {written}")
 
 
 @click.command()
@@ -104,6 +105,14 @@ def reindex(settings: Settings) -> None:
             total = progress.total
             status.show("reindexing", progress.done / max(total, 1))
     _say(settings, {"memories": total, "embedder": embedder.id}, f"{total} memories reindexed.")
+
+
+def _say_of(file: Path, settings: Settings, value: dict[str, Any], text: str) -> None:
+    """Like `_say`, but on stderr where the file is a stream: it may be stdout itself."""
+    if is_stream(file):
+        note(text, settings)
+    else:
+        _say(settings, value, text)
 
 
 def _say(settings: Settings, value: dict[str, Any], text: str) -> None:

@@ -20,7 +20,7 @@ from assistant.memory.messages import title_of
 from assistant.memory.schema import Store, renew_generation, translated
 from assistant.memory.summaries import forget_sources
 from assistant.memory.words import content_words, find_postings, stem
-from assistant.paths import Paths, open_private
+from assistant.paths import Paths, whole_file
 
 REPEATED_WORDS: Final = 0.75  # share of an erased text's content words that a repetition holds
 MIN_WORDS: Final = 3  # content words; a shorter text is repeated by chance
@@ -244,15 +244,9 @@ def _erase_prompt_history(file: Path, texts: Sequence[str]) -> int:
     wanted = {text.strip() for text in texts}
     kept = [line for line in lines if not _is_prompt(line, wanted)]
     if len(kept) < len(lines):
-        temporary = file.with_suffix(".tmp")
-        with open(temporary, "w", encoding="utf-8", opener=_private) as out:
+        with whole_file(file) as out:
             out.writelines(kept)
-        temporary.replace(file)
     return len(lines) - len(kept)
-
-
-def _private(path: str, flags: int) -> int:
-    return open_private(Path(path), flags)
 
 
 def _is_prompt(line: str, wanted: Collection[str]) -> bool:

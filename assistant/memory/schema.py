@@ -7,6 +7,7 @@ then writes can fail at once, whatever the busy timeout).
 """
 
 import os
+import shutil
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
@@ -17,7 +18,7 @@ from typing import Any, Final, Self
 
 from assistant.errors import StoreCorrupt, StoreError, StoreLocked, StoreNewer
 from assistant.memory.migrations import MIGRATIONS
-from assistant.paths import open_private
+from assistant.paths import is_stream, open_private
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 BUSY_TIMEOUT_MS: Final = 5000
@@ -172,9 +173,23 @@ class Store:
                 raise
 
     def backup(self, target: Path) -> Path:
-        """A consistent copy by SQLite's own backup, 0600, complete or absent."""
+        """A consistent copy by SQLite's own backup, 0600, complete or absent.
+
+        SQLite needs a file to write to: what goes to a device or a pipe is copied there from one.
+        """
+        if is_stream(target):
+            copied = self._copy_to(self.file.with_name(f"{self.file.name}.copied.{os.getpid()}"))
+            try:
+                with copied.open("rb") as read, target.open("wb") as out:
+                    shutil.copyfileobj(read, out)
+            finally:
+                copied.unlink()
+            return target
         target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        unfinished = target.with_suffix(".unfinished")
+        return self._copy_to(target.resolve())
+
+    def _copy_to(self, target: Path) -> Path:
+        unfinished = target.with_name(target.name + ".unfinished")
         unfinished.unlink(missing_ok=True)
         _create_private(unfinished)
         with self._lock, translated(self.file):

@@ -14,6 +14,7 @@ from assistant.memory.browse import check_integrity
 from assistant.memory.messages import embedder_row, insert_vector
 from assistant.memory.schema import Store, renew_generation
 from assistant.memory.vectors import CONTEXT_VIEW, TEXT_VIEW
+from assistant.paths import whole_file
 from assistant.records import FloatArray, Progress
 
 REINDEX_BATCH: Final = 64
@@ -77,14 +78,11 @@ def export(store: Store) -> Iterator[dict[str, Any]]:
 
 def export_file(store: Store, file: Path) -> int:
     """Write `export` as JSON lines, complete or not at all; how many."""
-    unfinished = file.with_name(file.name + ".unfinished")
     n_rows = 0
-    unfinished.touch(mode=0o600)
-    with unfinished.open("w", encoding="utf-8") as out:
+    with whole_file(file) as out:
         for row in export(store):
             out.write(json.dumps(row, ensure_ascii=False) + "\n")
             n_rows += 1
-    unfinished.replace(file)
     return n_rows
 
 

@@ -6,7 +6,7 @@ Knows no widget. A file that cannot be read or written costs the history, never 
 import json
 from pathlib import Path
 
-from assistant.paths import open_private
+from assistant.paths import whole_file
 
 MAXIMUM = 500  # default and maximum number of prompts kept
 
@@ -47,17 +47,11 @@ class PromptHistory:
     def _write(self) -> None:
         if self.file is None:
             return
-        temporary = self.file.with_suffix(".tmp")
         try:
-            with open(str(temporary), "w", encoding="utf-8", opener=_private) as out:
+            with whole_file(self.file) as out:
                 out.writelines(json.dumps(prompt) + "\n" for prompt in self._prompts)
-            temporary.replace(self.file)
         except OSError:
             self.file = None  # a read-only disk: go on without
-
-
-def _private(path: str, flags: int) -> int:
-    return open_private(Path(path), flags)
 
 
 def _read(file: Path) -> list[str]:
