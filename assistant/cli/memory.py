@@ -144,7 +144,8 @@ def portrait(settings: Settings) -> None:
         print_json({"v": 1, "portrait": rows})
         return
     for row in rows:
-        print_text(f"{row['memory']:>6}  {one_line(str(row['text']))}")
+        said = str(row["date"])[:10]
+        print_text(f"{row['memory']:>6}  {said}  {one_line(str(row['text']))}")
     if not rows:
         note("There is too little for a portrait yet.", settings)
 

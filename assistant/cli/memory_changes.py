@@ -23,10 +23,12 @@ if TYPE_CHECKING:
 def add(settings: Settings, text: str) -> None:
     """Remember TEXT ("-" for stdin) as a thought of your own."""
     from assistant.conversation.recall import encode
+    from assistant.conversation.selection import describe
 
     text, now = read_text(text), datetime.now(UTC)
+    read = describe(text, now)
     with opened_recall(settings, now) as (store, embedder):
-        outcome = store.add_thought(encode(text, embedder, now), now)
+        outcome = store.add_thought(encode(text, embedder, now), now, read.label, read.slot)
     _say(
         settings,
         {"operation": outcome.operation, "memory": outcome.memory_id},
@@ -41,10 +43,12 @@ def add(settings: Settings, text: str) -> None:
 def edit(settings: Settings, id: int, text: str) -> None:
     """Say a thought in other words; the version before stays in its history."""
     from assistant.conversation.recall import encode
+    from assistant.conversation.selection import describe
 
     text, now = read_text(text), datetime.now(UTC)
+    slot = describe(text, now).slot
     with opened_recall(settings, now) as (store, embedder):
-        outcome = store.edit_thought(id, encode(text, embedder, now), now)
+        outcome = store.edit_thought(id, encode(text, embedder, now), now, slot)
     memory_id = getattr(outcome, "memory_id", id)
     _say(settings, {"operation": "edit", "memory": memory_id}, f"Edited: memory {memory_id}.")
 
@@ -87,7 +91,7 @@ def forget(settings: Settings, ids: tuple[int, ...]) -> None:
 @click.command()
 @click.pass_obj
 def undo(settings: Settings) -> None:
-    """Take back the last change: forget, pin, edit, a decision, a deleted chat."""
+    """Take back the last change: add, forget, pin, edit, a decision, a deleted chat."""
     now = datetime.now(UTC)
     with opened_memory(settings, now) as store:
         kind, ids = store.undo(now)

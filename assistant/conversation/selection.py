@@ -17,6 +17,7 @@ from assistant.conversation import exclusions as x
 from assistant.conversation import vocabulary as v
 from assistant.memory.dates import find_dates, find_relative_dates, resolve_dates
 from assistant.memory.sentences import split_sentences
+from assistant.memory.thoughts import is_single_valued
 
 Label = Literal["fact", "preference", "plan", "event", "relation"]
 LABELS: Final[tuple[Label, ...]] = get_args(Label)
@@ -66,8 +67,34 @@ def select_thoughts(text: str, now: datetime) -> list[Selection]:
         if chosen and kept.pieces[0] == chosen[-1].pieces[0]:
             chosen[-1] = kept
         else:
-            chosen.append(kept)
+            chosen += _apart(kept, text, now)
     return chosen
+
+
+def describe(statement: str, now: datetime) -> Selection:
+    """What the person states by hand, as the rules would read it: its label, slot and date."""
+    label, score = score_sentence(statement, now)
+    return make_selection(statement, ((0, len(statement)),), label, now, score)
+
+
+def _apart(kept: Selection, text: str, now: datetime) -> list[Selection]:
+    """Two statements of one sentence as two thoughts, where one of them can be replaced later.
+
+    "I live in Berlin and I work as a nurse": who moves is a nurse still.
+    """
+    (start, end), *more = kept.pieces
+    if more or kept.slot is None or not is_single_valued(kept.slot[1]):
+        return [kept]
+    for joint in e.CLAUSES.finditer(text, start, end):
+        halves = ((start, joint.start()), (joint.end(), end))
+        scored = [score_sentence(text[a:b], now) for a, b in halves]
+        if all(score >= KEEP_SCORE for _, score in scored):
+            first, second = (
+                make_selection(text, (piece,), label, now, score)
+                for piece, (label, score) in zip(halves, scored, strict=True)
+            )
+            return [*_apart(first, text, now), *_apart(second, text, now)]
+    return [kept]
 
 
 def read_sentences(text: str) -> list[Sentence]:
@@ -110,20 +137,20 @@ def _leave_out_text(sentences: list[Sentence]) -> list[Sentence]:
 
 
 # What one half of a sentence can be while the other states something.
-_OF_ONE_CLAUSE: Final = frozenset({"hypothesis", "passing state"})
+_OF_ONE_CLAUSE: Final = frozenset({"hypothesis", "passing state", "small talk"})
 
 
 def _sound_clause(core: str, reason: str) -> tuple[int, int] | None:
     """The half of a sentence that states something, where the other half is why it was dropped.
 
     "I've lived here for years and I'm thinking of leaving": the first half. What follows a
-    supposition is part of it, so there the first half alone counts.
+    supposition is part of it, so there the first half alone counts, as before small talk.
     """
     if x.SUPPOSES.match(core):
         return None
     for joint in e.CLAUSES.finditer(core):
         halves = [(0, joint.start()), (joint.end(), len(core))]
-        for start, end in halves[: 1 if reason == "hypothesis" else 2]:
+        for start, end in halves[: 2 if reason == "passing state" else 1]:
             if not _reason_to_drop(core[start:end]):
                 return start, end
     return None
@@ -277,8 +304,10 @@ def find_slot(sentence: str) -> tuple[str, str, str] | None:
 
     The subject is "person" for the person who writes.
     """
-    if v.PAST_STATE.search(sentence):
-        return None  # "I used to live in Rome" fills no slot of today
+    sentence = v.CORRECTED.sub("is ", v.NOT_THAT.sub("", sentence))
+    if v.PAST_STATE.search(sentence):  # "I used to live in Rome" fills no slot of today
+        clauses = [c for c in v.CLAUSE_END.split(sentence) if not v.PAST_STATE.search(c)]
+        return next(filter(None, map(find_slot, clauses)), None)
     for pattern, subject, relation in v.SLOTS:
         if match := pattern.search(sentence):
             groups = {name: " ".join(found.split()) for name, found in match.groupdict().items()}

@@ -40,7 +40,7 @@ OPENING: Final = _any(
     r"\s*[,!.:-]+\s*|(?:by\s+the\s+way|btw|fyi|fun\s+fact|for\s+context|context|background|note|well|ok(?:ay)?|"
     r"oh|ah|ugh|wow|so|also|anyway|actually|honestly|sadly|luckily|two\s+things|(?:the\s+)?thing\s+is|update|(?:\w+\s+)?news|change\s+of\s+plans?|"
     r"quick\s+question|just\s+kidding|only\s+joking|kidding|(?:i\s+)?forgot(?:\s+to\s+(?:say|mention))?|(?:ok\s+)?again(?:\s+then)?|p\.?s\.?|correction|"
-    r"reminder|not\s+(?:made\s+up|hypothetical),?\s+by\s+the\s+way|yes|no|yeah|nope|thanks|thank\s+you|please)\s*[,:!\u2014-]+\s*|(?:and|but|so|also)"
+    r"reminder|not\s+(?:made\s+up|hypothetical),?\s+by\s+the\s+way|yes|no|yeah|nope|thanks|thank\s+you|please)\s*[,:!\u2014-]+\s*|(?:and|but|so|also|actually|honestly)"
     r"\s+(?=i\b|my\b|we\b|our\b|the\b|he\b|she\b|they\b|it\b|always\b|never\b)|(?:given\s+that|seeing\s+(?:that|as)|because|since)\s+(?=(?:i|we)\b)|"
     r"(?:it\s+)?turns\s+out\s+(?:that\s+)?|(?:scratch|forget)\s+what\s+i\s+said[^,.:]*[,.:]\s*|(?:please\s+|just\s+)*(?:remember|note|keep\s+in\s+mind|don['\u2019]?t\s+"
     r"forget|bear\s+in\s+mind|i\s+should\s+(?:mention|say|add)|you\s+should\s+know|you\s+may\s+want\s+to\s+know|be\s+aware)\s*(?:that\s+|:\s*|,\s*))"
@@ -398,6 +398,12 @@ PAST_STATE: Final = _any(
     rf"\b(?:used\s+to|once|former(?:ly)?|previous(?:ly)?|no\s+longer|not|n{_A}t|when\s+(?:i|we)\s+(?:was|were)|"
     r"as\s+a\s+(?:child|kid|teenager|student)|old)\b"
 )
+# "My name isn't Lara, it's Lora" is "My name is Lora"; "It's Lora, not Lara" is "It's Lora".
+CORRECTED: Final = _any(
+    rf"\b(?:is\s+not|isn{_A}?t)\s+[^,.;]+[,;]?\s+(?:it{_A}?s|it\s+is|but(?:\s+it{_A}?s)?)\s+"
+)
+NOT_THAT: Final = _any(r",\s*(?:and\s+)?not\s+[^,.;]+(?=[.!]*$)")
+CLAUSE_END: Final = _any(r"[,;]\s+(?:and\s+|but\s+)?|\s+(?:and|but)\s+(?=(?:i|we|my)\b)")
 
 # Slots: pattern with the group `object`, subject, relation. The first that fits counts.
 _NAME: Final = r"(?P<object>(?-i:[A-Z])[\w'\u2019-]+(?:\s+(?-i:[A-Z])[\w'\u2019-]+){0,2})"

@@ -150,7 +150,13 @@ class DerivedMemory(AgeingMemory):
                 connection, new, now, embedder=embedder, confirmed=confirmed
             )
 
-    def add_thought(self, encoded: EncodedText, now: datetime) -> Outcome:
+    def add_thought(
+        self,
+        encoded: EncodedText,
+        now: datetime,
+        label: str = "fact",
+        slot: tuple[str, str, str] | None = None,
+    ) -> Outcome:
         """What the person asks to be remembered: recorded as their message, kept as a thought."""
         with self.store.write(durable=True) as connection:
             conversation_id = messages.insert_conversation(connection, "Added by hand", now)
@@ -161,11 +167,26 @@ class DerivedMemory(AgeingMemory):
             )
             text = " ".join(encoded.resolved_text.split())
             new = NewThought(
-                text, message_id, thought_rows.PERSON, "1", importance=0.5, vector=encoded.vector
+                text,
+                message_id,
+                thought_rows.PERSON,
+                "1",
+                label,
+                slot=slot,
+                importance=0.5,
+                vector=encoded.vector,
             )
-            return thoughts.insert_thought(connection, new, now, embedder=embedder)
+            outcome = thoughts.insert_thought(connection, new, now, embedder=embedder)
+            _journal(connection, "add", now, _undone_add(connection, message_id, outcome))
+        return outcome
 
-    def edit_thought(self, memory_id: int, encoded: EncodedText, now: datetime) -> Outcome:
+    def edit_thought(
+        self,
+        memory_id: int,
+        encoded: EncodedText,
+        now: datetime,
+        slot: tuple[str, str, str] | None = None,
+    ) -> Outcome:
         """A new version in the person's words, which supersedes the old one. Raises NotFound."""
         with self.store.write(durable=True) as connection:
             thought_id = thought_rows.thought_of(connection, memory_id)
@@ -174,6 +195,7 @@ class DerivedMemory(AgeingMemory):
                 thought_id,
                 encoded.resolved_text,
                 now,
+                slot=slot,
                 vector=encoded.vector,
                 embedder=self._embedder_row(connection, encoded.vector),
             )
@@ -383,6 +405,20 @@ class DerivedMemory(AgeingMemory):
             reason = "the person kept the other"
             thoughts.supersede(connection, old, new, now, thought_rows.PERSON, reason)
             _journal(connection, "supersede", now, [(lost, "active")])
+
+
+def _undone_add(connection: Any, message_id: int, outcome: Outcome) -> list[tuple[int, str]]:
+    """The states that undo an `add`: what came is hidden, what it replaced is back."""
+    came = connection.execute(
+        "SELECT id FROM memories WHERE message_id = ? AND (kind <> 'thought' OR id = ?)",
+        (message_id, outcome.memory_id),
+    )
+    states = [(int(row[0]), "forgotten") for row in came]
+    replaced = connection.execute(
+        "SELECT memory_id FROM thoughts WHERE superseded_by = ?", (outcome.thought_id,)
+    )
+    known = outcome.operation == "reinforce"  # what is said again was there, and what it replaced
+    return states + [(int(row[0]), "active") for row in replaced if not known]
 
 
 def _journal(connection: Any, kind: str, now: datetime, before: list[tuple[int, str]]) -> None:

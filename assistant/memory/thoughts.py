@@ -341,6 +341,7 @@ def edit_thought(
     text: str,
     now: datetime,
     *,
+    slot: tuple[str, str, str] | None = None,
     vector: FloatArray | None = None,
     embedder: int | None = None,
 ) -> Outcome:
@@ -358,6 +359,7 @@ def edit_thought(
         PERSON,
         "1",
         row["label"],
+        slot=slot,
         importance=row["importance"],
         vector=vector,
     )
@@ -449,6 +451,9 @@ def take_back(
         connection.execute("UPDATE memories SET state = ? WHERE id = ?", (state, memory_id))
         _record_of_memory(connection, memory_id, "undo", now, kind, None, {"state": state})
     _reopen(connection, ids)
+    for memory_id, state in before:
+        if state == "active":
+            _give_way(connection, memory_id, now)
 
 
 def _reopen(connection: sqlite3.Connection, memory_ids: list[int]) -> None:
@@ -465,6 +470,21 @@ def _reopen(connection: sqlite3.Connection, memory_ids: list[int]) -> None:
                 " AND resolution IN ('a', 'b') AND ? IN (from_memory, to_memory)",
                 (memory_id,),
             )
+
+
+def _give_way(connection: sqlite3.Connection, memory_id: int, now: datetime) -> None:
+    """A thought that comes back does not stand beside a later value of its single-valued slot, said
+    since the act that is undone."""
+    row = connection.execute(
+        "SELECT t.id, t.relation, (SELECT n.id FROM thoughts n JOIN memories o ON o.id = n.memory_id"
+        " WHERE n.subject = t.subject AND n.relation = t.relation AND n.confirmed = 1"
+        " AND o.state = 'active' AND n.id > t.id AND lower(n.object) <> lower(t.object)"
+        " ORDER BY n.id DESC LIMIT 1) AS later FROM thoughts t WHERE t.memory_id = ?",
+        (memory_id,),
+    ).fetchone()
+    if row is not None and row["later"] is not None and is_single_valued(row["relation"]):
+        reason = f"another value of {row['relation']}"
+        supersede(connection, row["id"], row["later"], now, PERSON, reason)
 
 
 def _record_of_memory(

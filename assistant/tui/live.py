@@ -83,9 +83,10 @@ class LiveEngine:
 
     def edit(self, memory_id: int, text: str, now: datetime) -> None:
         from assistant.conversation.recall import encode
+        from assistant.conversation.selection import describe
 
-        engine = self._opened
-        engine.memory.edit_thought(memory_id, encode(text, engine.embedder, now), now)
+        engine, slot = self._opened, describe(text, now).slot
+        engine.memory.edit_thought(memory_id, encode(text, engine.embedder, now), now, slot)
 
     def prefill(self, text: str, now: datetime) -> None:
         """Read the prompt ahead, then go on with what the person's typing cut off."""

@@ -183,6 +183,9 @@ def test_any_text_can_be_read(text: str) -> None:
         ("I'm 43.", ("person", "age", "43")),
         ("My wife's name is Hanneke.", ("wife", "name", "Hanneke")),
         ("I used to live in Rome.", None),
+        ("My name isn't Lara, it's Lora.", ("person", "name", "Lora")),
+        ("My name is Lora, not Lara.", ("person", "name", "Lora")),
+        ("I no longer live in Rome, I live in Oslo.", ("person", "lives in", "Oslo")),
         ("When I was a child we lived in Kenya.", None),
         ("I run every day.", None),
     ],
@@ -191,6 +194,17 @@ def test_a_slot_is_filled_only_by_a_clear_pattern(
     text: str, slot: tuple[str, str, str] | None
 ) -> None:
     assert find_slot(text) == slot
+
+
+def test_two_statements_of_one_sentence_are_two_thoughts_where_one_can_be_replaced() -> None:
+    both = select_thoughts("I live in Berlin and I work as a nurse.", NOW)
+    assert [(s.text, s.slot and s.slot[2]) for s in both] == [
+        ("I live in Berlin", "Berlin"),
+        ("I work as a nurse.", "nurse"),
+    ]
+    assert select("I have two cats and I love them dearly.") == [
+        "I have two cats and I love them dearly."
+    ]
 
 
 def test_selecting_takes_about_a_millisecond() -> None:

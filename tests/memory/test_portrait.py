@@ -43,6 +43,15 @@ def test_a_portrait_of_nobody_is_empty(memory: Memory) -> None:
     assert memory.portrait(NOW).text() == ""
 
 
+def test_of_an_open_conflict_the_portrait_has_the_newer_side(memory: Memory) -> None:
+    love = think(memory, "I love cilantro.", "preference")
+    hate = think(memory, "I hate cilantro.", "preference")
+    assert [line.memory_id for line in memory.portrait(NOW).lines] == [hate]
+    (conflict,) = memory.conflicts()
+    memory.resolve_conflict(conflict.id, "both", NOW)
+    assert {line.memory_id for line in memory.portrait(NOW).lines} == {love, hate}
+
+
 def test_a_forgotten_line_leaves_the_portrait(memory: Memory) -> None:
     bees = think(memory, "I keep bees on the roof.")
     olives = think(memory, "I can't stand olives.", "preference")

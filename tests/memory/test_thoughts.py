@@ -259,6 +259,38 @@ def test_an_edit_is_a_new_version(memory: Memory) -> None:
     assert texts(memory) == {"I keep bees."}
 
 
+def add(memory: Memory, text: str, value: str) -> int:
+    slot = ("person", "favourite colour", value)
+    return memory.add_thought(EncodedText(text, text, None), NOW, slot=slot).memory_id
+
+
+def test_what_was_added_by_hand_is_taken_back_with_what_it_replaced(memory: Memory) -> None:
+    think(memory, "My favourite colour is blue.", slot=("person", "favourite colour", "blue"))
+    add(memory, "My favourite colour is red.", "red")
+    assert texts(memory) == {"My favourite colour is red."}
+    assert memory.undo(NOW)[0] == "add"
+    assert texts(memory) == {"My favourite colour is blue."}
+    assert "red" not in "".join(row.text for row in memory.memories())
+
+
+def test_undoing_the_addition_of_what_was_known_hides_nothing_else(memory: Memory) -> None:
+    think(memory, "I keep bees.")
+    memory.add_thought(EncodedText("I keep bees.", "I keep bees.", None), NOW)
+    memory.undo(NOW)
+    assert texts(memory) == {"I keep bees."}
+
+
+def test_an_edit_keeps_its_slot_and_its_undo_gives_way_to_a_later_value(memory: Memory) -> None:
+    old = add(memory, "My favourite colour is blue.", "blue")
+    words = "My favourite colour is deep blue."
+    slot = ("person", "favourite colour", "deep blue")
+    memory.edit_thought(old, EncodedText(words, words, None), NOW, slot)
+    think(memory, "My favourite colour is red.", slot=("person", "favourite colour", "red"))
+    assert texts(memory) == {"My favourite colour is red."}
+    assert memory.undo(NOW)[0] == "edit"
+    assert texts(memory) == {"My favourite colour is red."}
+
+
 def test_a_thought_that_waits_is_not_recalled_until_the_person_says_yes(memory: Memory) -> None:
     turn = say(memory, "I keep bees.")
     new = NewThought("I keep bees.", turn.message_id, "rules", "1")
