@@ -3,7 +3,6 @@
 `Memory` inherits it; it adds no state of its own. Knows which part does what, no model and no clock.
 """
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -13,6 +12,7 @@ from assistant.errors import NotFound
 from assistant.memory import (
     episodes,
     jobs,
+    journal,
     messages,
     thought_rows,
     thoughts,
@@ -177,7 +177,9 @@ class DerivedMemory(AgeingMemory):
                 vector=encoded.vector,
             )
             outcome = thoughts.insert_thought(connection, new, now, embedder=embedder)
-            _journal(connection, "add", now, _undone_add(connection, message_id, outcome))
+            journal.enter(
+                connection, "add", now, journal.undone_add(connection, message_id, outcome)
+            )
         return outcome
 
     def edit_thought(
@@ -199,7 +201,7 @@ class DerivedMemory(AgeingMemory):
                 vector=encoded.vector,
                 embedder=self._embedder_row(connection, encoded.vector),
             )
-            _journal(
+            journal.enter(
                 connection, "edit", now, [(memory_id, "active"), (outcome.memory_id, "forgotten")]
             )
         return outcome
@@ -242,7 +244,7 @@ class DerivedMemory(AgeingMemory):
                 "UPDATE memories SET pinned = ? WHERE id = ?", (int(pinned), memory_id)
             )
             kind = "pin" if pinned else "unpin"
-            _journal(connection, kind, now, [(memory_id, found["state"])])
+            journal.enter(connection, kind, now, [(memory_id, found["state"])])
             row = connection.execute(
                 "SELECT id FROM thoughts WHERE memory_id = ?", (memory_id,)
             ).fetchone()
@@ -397,33 +399,11 @@ class DerivedMemory(AgeingMemory):
             )
             kept, lost = row["from_memory"], row["to_memory"]
             if keep == "both":
-                _journal(connection, "keep both", now, [(kept, "active"), (lost, "active")])
+                journal.enter(connection, "keep both", now, [(kept, "active"), (lost, "active")])
                 return
             if keep == "b":
                 kept, lost = lost, kept
             old, new = (thought_rows.thought_of(connection, memory) for memory in (lost, kept))
             reason = "the person kept the other"
             thoughts.supersede(connection, old, new, now, thought_rows.PERSON, reason)
-            _journal(connection, "supersede", now, [(lost, "active")])
-
-
-def _undone_add(connection: Any, message_id: int, outcome: Outcome) -> list[tuple[int, str]]:
-    """The states that undo an `add`: what came is hidden, what it replaced is back."""
-    came = connection.execute(
-        "SELECT id FROM memories WHERE message_id = ? AND (kind <> 'thought' OR id = ?)",
-        (message_id, outcome.memory_id),
-    )
-    states = [(int(row[0]), "forgotten") for row in came]
-    replaced = connection.execute(
-        "SELECT memory_id FROM thoughts WHERE superseded_by = ?", (outcome.thought_id,)
-    )
-    known = outcome.operation == "reinforce"  # what is said again was there, and what it replaced
-    return states + [(int(row[0]), "active") for row in replaced if not known]
-
-
-def _journal(connection: Any, kind: str, now: datetime, before: list[tuple[int, str]]) -> None:
-    """Enter an act of the person's into the undo journal, as `Memory.undo` reads it."""
-    connection.execute(
-        "INSERT INTO operations (kind, at, before) VALUES (?, ?, ?)",
-        (kind, to_text(now), json.dumps(before)),
-    )
+            journal.enter(connection, "supersede", now, [(lost, "active")])

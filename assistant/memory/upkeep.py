@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import NotFound
-from assistant.memory import browse, summaries, thoughts, transfer
+from assistant.memory import browse, journal, summaries, transfer
 from assistant.memory.browse import MemoryFilter, MemoryRow
 from assistant.memory.erase import Receipt, erase, find_traces
 from assistant.memory.schema import Store, to_text
@@ -124,7 +124,7 @@ class KeptMemory:
             if row is None:
                 raise NotFound("There is nothing to undo.")
             before = json.loads(row["before"])
-            thoughts.take_back(connection, row["kind"], before, now)
+            journal.take_back(connection, row["kind"], before, now)
             connection.execute(
                 "UPDATE conversations SET hidden = 0 WHERE id = ?", (row["conversation_id"],)
             )
@@ -204,5 +204,5 @@ def _hide(
         ),
     )
     for row in rows:
-        thoughts.hide(connection, row["id"], row["state"], now, kind)
+        journal.hide(connection, row["id"], row["state"], now, kind)
     return len(rows)

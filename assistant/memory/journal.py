@@ -1,0 +1,125 @@
+"""What the person did by hand and how it is taken back: forget, pin, edit, add, a decision.
+
+The journal (table `operations`) holds memory ids and the states they go back to, never text. Knows
+rows and the operations on thoughts, no model.
+
+Functions take the connection of a running transaction (`Store.write`).
+"""
+
+import json
+import sqlite3
+from datetime import datetime
+from typing import Any
+
+from assistant.memory.schema import to_text
+from assistant.memory.thought_rows import PERSON, Operation, record
+from assistant.memory.thoughts import Outcome, is_single_valued, supersede
+
+
+def enter(
+    connection: sqlite3.Connection, kind: str, now: datetime, before: list[tuple[int, str]]
+) -> None:
+    """Enter an act of the person's into the undo journal, as `Memory.undo` reads it."""
+    connection.execute(
+        "INSERT INTO operations (kind, at, before) VALUES (?, ?, ?)",
+        (kind, to_text(now), json.dumps(before)),
+    )
+
+
+def undone_add(
+    connection: sqlite3.Connection, message_id: int, outcome: Outcome
+) -> list[tuple[int, str]]:
+    """The states that undo an `add`: what came is hidden, what it replaced is back."""
+    came = connection.execute(
+        "SELECT id FROM memories WHERE message_id = ? AND (kind <> 'thought' OR id = ?)",
+        (message_id, outcome.memory_id),
+    )
+    states = [(int(row[0]), "forgotten") for row in came]
+    replaced = connection.execute(
+        "SELECT memory_id FROM thoughts WHERE superseded_by = ?", (outcome.thought_id,)
+    )
+    known = outcome.operation == "reinforce"  # what is said again was there, and what it replaced
+    return states + [(int(row[0]), "active") for row in replaced if not known]
+
+
+def hide(
+    connection: sqlite3.Connection, memory_id: int, state: str, now: datetime, kind: str
+) -> None:
+    """The person hides a memory of any kind; a thought's history says so."""
+    connection.execute("UPDATE memories SET state = 'forgotten' WHERE id = ?", (memory_id,))
+    reason = "" if kind == "forget" else kind
+    before, after = {"state": state}, {"state": "forgotten"}
+    _record_of_memory(connection, memory_id, "forget", now, reason, before, after)
+
+
+def take_back(
+    connection: sqlite3.Connection, kind: str, before: list[tuple[int, str]], now: datetime
+) -> None:
+    """Undo one entry of the person's journal: what it did to these memories, whose states it holds."""
+    ids = [memory_id for memory_id, _ in before]
+    if kind in ("pin", "unpin"):
+        pinned = int(kind == "unpin")
+        for memory_id in ids:
+            connection.execute("UPDATE memories SET pinned = ? WHERE id = ?", (pinned, memory_id))
+            _record_of_memory(connection, memory_id, "undo", now, kind, None, {"pinned": pinned})
+        return
+    if kind == "keep both":
+        connection.execute(
+            "UPDATE links SET resolution = NULL, resolved = NULL WHERE kind = 'conflict'"
+            " AND resolution = 'both' AND from_memory IN (?, ?) AND to_memory IN (?, ?)",
+            (*ids, *ids),
+        )
+        return
+    for memory_id, state in before:
+        connection.execute("UPDATE memories SET state = ? WHERE id = ?", (state, memory_id))
+        _record_of_memory(connection, memory_id, "undo", now, kind, None, {"state": state})
+    _reopen(connection, ids)
+    for memory_id, state in before:
+        if state == "active":
+            _give_way(connection, memory_id, now)
+
+
+def _reopen(connection: sqlite3.Connection, memory_ids: list[int]) -> None:
+    """No thought that is active again stays superseded; a conflict it lost is open again."""
+    for memory_id in memory_ids:
+        changed = connection.execute(
+            "UPDATE thoughts SET superseded_by = NULL WHERE memory_id = ? AND EXISTS"
+            " (SELECT 1 FROM memories m WHERE m.id = memory_id AND m.state = 'active')",
+            (memory_id,),
+        )
+        if changed.rowcount:
+            connection.execute(
+                "UPDATE links SET resolution = NULL, resolved = NULL WHERE kind = 'conflict'"
+                " AND resolution IN ('a', 'b') AND ? IN (from_memory, to_memory)",
+                (memory_id,),
+            )
+
+
+def _give_way(connection: sqlite3.Connection, memory_id: int, now: datetime) -> None:
+    """A thought that comes back does not stand beside a later value of its single-valued slot, said
+    since the act that is undone."""
+    row = connection.execute(
+        "SELECT t.id, t.relation, (SELECT n.id FROM thoughts n JOIN memories o ON o.id = n.memory_id"
+        " WHERE n.subject = t.subject AND n.relation = t.relation AND n.confirmed = 1"
+        " AND o.state = 'active' AND n.id > t.id AND lower(n.object) <> lower(t.object)"
+        " ORDER BY n.id DESC LIMIT 1) AS later FROM thoughts t WHERE t.memory_id = ?",
+        (memory_id,),
+    ).fetchone()
+    if row is not None and row["later"] is not None and is_single_valued(row["relation"]):
+        reason = f"another value of {row['relation']}"
+        supersede(connection, row["id"], row["later"], now, PERSON, reason)
+
+
+def _record_of_memory(
+    connection: sqlite3.Connection,
+    memory_id: int,
+    operation: Operation,
+    now: datetime,
+    reason: str,
+    before: dict[str, Any] | None,
+    after: dict[str, Any] | None,
+) -> None:
+    """A line of history where the memory is a thought."""
+    row = connection.execute("SELECT id FROM thoughts WHERE memory_id = ?", (memory_id,)).fetchone()
+    if row is not None:
+        record(connection, row[0], operation, now, PERSON, reason, before, after)
