@@ -6,7 +6,7 @@ from typing import Final
 
 from assistant.memory import ranking_file
 from assistant.memory.columns import Columns
-from assistant.memory.entity_graph import EntityGraph
+from assistant.memory.entity_graph import GROWTH, EntityGraph
 from assistant.memory.schema import Store
 from assistant.memory.vectors import Meaning
 
@@ -36,21 +36,27 @@ class Caches:
     def erase(self) -> None:
         """Leave nothing in a file that the store no longer has."""
         if self.folder is not None:
-            (self.folder / ranking_file.NAME).unlink(missing_ok=True)
+            ranking_file.remove(self.folder)
         self.vectors.erase()
 
     def refresh_graph(self, store: Store) -> EntityGraph:
-        """The graph over the refreshed columns. Both are kept whenever it was built anew."""
+        """The graph over the refreshed columns. Both are kept whenever it was built anew, and where
+        the next to open would have to read many changed rows again."""
         built = self.graph.refresh(store, self.columns)
-        if built and self.folder is not None and self.columns.n >= KEPT_FROM:
+        outdated = self.columns.n_taken > max(KEPT_FROM, GROWTH * self.columns.n)
+        if (built or outdated) and self.folder is not None and self.columns.n >= KEPT_FROM:
             self._keep(store, self.folder)
         return self.graph
 
     def _keep(self, store: Store, folder: Path) -> None:
         identity = _identity(store)
-        if identity.endswith(self.columns.generation):  # else another process just erased
-            arrays = {**self.columns.to_arrays(), **self.graph.to_arrays()}
-            ranking_file.save(folder, identity, arrays)
+        if not identity.endswith(self.columns.generation):  # another process just erased
+            return
+        arrays = {**self.columns.to_arrays(), **self.graph.to_arrays()}
+        ranking_file.save(folder, identity, arrays)
+        self.columns.n_taken = 0
+        if _identity(store) != identity:  # erased while it was written, after the eraser looked
+            ranking_file.remove(folder)
 
     def _restore(self, store: Store, folder: Path) -> None:
         arrays = ranking_file.load(folder, _identity(store))

@@ -5,6 +5,7 @@ may have changed (`meta.generation`). Holds no text and no vector. A row is a po
 arrays, never a memory's id.
 """
 
+import json
 from collections.abc import Mapping
 from typing import Any, Final
 
@@ -59,10 +60,10 @@ class Columns:
 
     def _clear(self, generation: str) -> None:
         self.generation = generation
-        self.layout = (
-            ""  # of whom the positions are: the same text, the same rows in the same order
-        )
+        # Whose the positions are: while it stays, every row is where it was.
+        self.layout = ""
         self.revision = 0
+        self.n_taken = 0  # rows read from the store since they were kept in a file
         self.n = 0
         self.n_sessions = 0
         self.speakers: dict[str, int] = {"": 0}
@@ -125,13 +126,20 @@ class Columns:
         return {
             "revision": np.array(self.revision),
             "layout": np.array([self.generation, self.layout]),
-            "speakers": np.array(list(self.speakers)),
+            "speakers": np.frombuffer(
+                json.dumps(list(self.speakers), ensure_ascii=False).encode(), np.uint8
+            ),
             **{f"column_{name}": getattr(self, name) for name in _FIELDS},
         }
 
     def restore(self, store: Store, arrays: Mapping[str, npt.NDArray[Any]]) -> bool:
-        """Take what `to_arrays` gave, of this store at some time before. False where it was not:
-        another generation, or a store that was put back to before it."""
+        """Take what `to_arrays` gave, of this store at some time before. False where it was not: of
+        another generation or other columns, or of a store that was put back to before it."""
+        if any(
+            f"column_{name}" not in arrays or arrays[f"column_{name}"].dtype != dtype
+            for name, dtype in _FIELDS.items()
+        ):
+            return False
         generation, layout = arrays["layout"].tolist()
         revision, ids = int(arrays["revision"]), arrays["column_id"]
         if store.meta("generation") != generation or int(store.meta("revision") or 0) < revision:
@@ -142,11 +150,9 @@ class Columns:
             return False
         self._clear(generation)
         self.layout, self.revision, self.n = layout, revision, len(ids)
-        self.speakers = {name: number for number, name in enumerate(arrays["speakers"].tolist())}
-        self._data = {
-            name: arrays[f"column_{name}"].astype(dtype, copy=False)
-            for name, dtype in _FIELDS.items()
-        }
+        speakers = json.loads(arrays["speakers"].tobytes())
+        self.speakers = {name: number for number, name in enumerate(speakers)}
+        self._data = {name: arrays[f"column_{name}"] for name in _FIELDS}
         self._count_sessions()
         return True
 
@@ -167,6 +173,7 @@ class Columns:
         changed = connection.execute(
             f"{_SELECT} AND revision > ? ORDER BY id", (self.revision,)
         ).fetchall()
+        self.n_taken += len(changed)
         ids = np.array([row[0] for row in changed], np.int64)
         old = self.rows_of(ids)
         last = int(self.id[-1]) if self.n else 0

@@ -214,6 +214,8 @@ def _erase_copies(paths: Paths, texts: Sequence[str], receipt: Receipt) -> None:
     and index files, which are made anew from the store."""
     for sort, folder in (("saved states", paths.states_dir), ("index files", paths.index_dir)):
         for file in _files(folder):
+            if file.suffix == ".lock":
+                continue  # empty; who holds it would go on writing beside the next who takes it
             file.unlink(missing_ok=True)
             receipt.add(sort, 1)
     for file in _files(paths.backups_dir):

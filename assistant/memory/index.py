@@ -81,12 +81,14 @@ class RecallIndex:
             identity, newest = self._source.identity(), self._source.newest()
             if identity == self._identity and newest == self._newest:
                 return
-            reopened = identity != self._identity
-            if reopened:
+            known = self._newest
+            if identity != self._identity:
                 self._open(identity)
+                known = self._index.generation
             n_rows = self._catch_up()
-            # Every change is one row and one step of the counter, unless rows went.
-            explained = not reopened and n_rows == newest - self._newest
+            # Every change is one row and one step of the counter, unless rows went. To count the
+            # store's vectors takes longer than all else of an opening.
+            explained = n_rows == newest - known
             complete = explained or self._index.n == self._source.count()
             ahead = self._index.generation > newest  # an older copy of the store was put back
             if not complete or ahead or self._kind_for(self._index.n) != self._made_for:
@@ -153,7 +155,7 @@ class RecallIndex:
 
     def _open(self, identity: str) -> None:
         """The index as it is on disk, or a new one."""
-        kind = self._kind_for(self._source.count())
+        kind = "lsh" if self._has_lsh_file() else self._kind_for(self._source.count())
         self._discard()
         self._identity, self._made_for = identity, kind
         if kind == "exact":
@@ -207,6 +209,12 @@ class RecallIndex:
             return self._wanted
         floor = EXACT_BELOW if self._made_for == "exact" else EXACT_BELOW * 3 // 4
         return "lsh" if n >= floor and library() is not None else "exact"
+
+    def _has_lsh_file(self) -> bool:
+        """Then the store had vectors enough, and `refresh` looks whether it has still."""
+        if self._folder is None or self._wanted != "auto" or library() is None:
+            return False
+        return self._path("lsh").exists()
 
     def _counted(self) -> Iterator[VectorBatch]:
         """Every row of the store, telling how far it is."""

@@ -3,6 +3,11 @@
 A cache beside the recall index: made anew from the store where it is missing, of another store or
 layout, or damaged; what was written since is read from the store. Knows arrays and a file, no ranking.
 It holds ids, lengths, dates and the names of speakers, no text; `erase` removes it with the others.
+
+    magic and version | crc32 of all that follows | the arrays, as NumPy's own archive
+
+It is written beside its place and renamed: a kill leaves the old file, or none, and a torn copy that
+the next writer sweeps up. Nothing waits for the disk: what a power cut leaves does not match its check.
 """
 
 import io
@@ -20,7 +25,7 @@ import numpy.typing as npt
 from assistant.paths import open_private
 
 NAME: Final = "ranking.cache"
-MAGIC: Final = b"asstRNK\x01"  # the last byte is the format's version
+MAGIC: Final = b"asstRNK\x02"  # the last byte is the format's version
 _HEADER: Final = struct.Struct("<8sI")  # magic, crc32 of all that follows
 Arrays = Mapping[str, npt.NDArray[Any]]
 log: Final = logging.getLogger(__name__)
@@ -35,6 +40,7 @@ def save(folder: Path, identity: str, arrays: Arrays) -> None:
     np.savez(buffer, identity=np.array([identity]), **arrays)  # type: ignore[arg-type] # numpy takes `allow_pickle` for one of the arrays
     content = buffer.getbuffer()
     temporary = folder / f"{NAME}.{os.getpid()}.tmp"
+    _sweep(folder)
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(temporary, "wb", opener=open_private) as file:
@@ -44,6 +50,18 @@ def save(folder: Path, identity: str, arrays: Arrays) -> None:
     except OSError as error:
         log.info("recall columns: %s; not kept", error)
         temporary.unlink(missing_ok=True)
+
+
+def remove(folder: Path) -> None:
+    """Leave nothing of it, nor of a copy whose writer was killed."""
+    (folder / NAME).unlink(missing_ok=True)
+    _sweep(folder)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove unfinished copies. One that is being written is lost to its writer, who can do without."""
+    for unfinished in folder.glob(f"{NAME}.*.tmp"):
+        unfinished.unlink(missing_ok=True)
 
 
 def load(folder: Path, identity: str) -> dict[str, npt.NDArray[Any]] | None:

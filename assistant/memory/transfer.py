@@ -36,6 +36,9 @@ def restore(file: Path, backup: Path, now: datetime, backups_dir: Path) -> Path:
         if broken:
             raise StoreCorrupt(f"{backup} is damaged: {broken[0]}.", "Try an older backup.")
         fresh = source.backup(file.with_name(f"{file.name}.restored"))
+    # Before it takes its place: a kill must not leave it under the caches of another time.
+    with Store.open(fresh, now=now, backups_dir=backups_dir) as store, store.write() as connection:
+        renew_generation(connection)
     kept = backups_dir / f"before-restore-{stamp}.db"
     try:
         with Store.open(file, now=now) as store:
@@ -49,8 +52,6 @@ def restore(file: Path, backup: Path, now: datetime, backups_dir: Path) -> Path:
     for suffix in ("-wal", "-shm"):
         file.with_name(file.name + suffix).unlink(missing_ok=True)
     fresh.replace(file)
-    with Store.open(file, now=now, backups_dir=backups_dir) as store, store.write() as connection:
-        renew_generation(connection)
     return kept
 
 

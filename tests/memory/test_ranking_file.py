@@ -1,6 +1,11 @@
 """The file that keeps columns and graph: what it must give back, and when it must not be used."""
 
+import os
 import shutil
+import signal
+import subprocess
+import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,7 +14,9 @@ import pytest
 
 from assistant.memory import caches, ranking_file
 from assistant.memory.memory import Memory
+from assistant.paths import Paths
 from assistant.records import EncodedText
+from conftest import SOAK_SHARE
 
 NOW = datetime(2024, 5, 1, tzinfo=UTC)
 PLANTS = ("Larch", "Willow", "Cedar", "Juniper", "Hazel")
@@ -157,3 +164,109 @@ def test_an_older_copy_of_the_store_put_back_is_read_anew(place: Path) -> None:
 
 def test_the_file_is_private(place: Path) -> None:
     assert (place / "index" / ranking_file.NAME).stat().st_mode & 0o777 == 0o600
+
+
+def test_an_erasure_leaves_no_file_and_no_name(tmp_path: Path) -> None:
+    paths = Paths(tmp_path)
+    with Memory.open(paths.database, now=NOW, index_dir=paths.index_dir) as memory:
+        conversation = memory.new_conversation("trees", NOW)
+        for number in range(N):
+            _say(memory, conversation, number)
+        text = "The elm at the mill was felled"
+        memory.record_message(
+            EncodedText(text, text, None),
+            NOW,
+            conversation_id=conversation,
+            speaker="Zo\u00eb Vane",
+        )
+        _recalled(memory)
+        kept = paths.index_dir / ranking_file.NAME
+        assert "Zo\u00eb Vane".encode() in kept.read_bytes()  # so that `doctor --find` would see it
+        unfinished = kept.with_name(f"{kept.name}.1.tmp")
+        shutil.copy(kept, unfinished)
+        erased = memory.memories(words=["felled"])[0].id
+        memory.erase([erased], NOW)
+        assert not unfinished.exists()
+        assert not kept.exists()
+        _recalled(memory)
+        assert kept.exists()
+    for file in (file for file in tmp_path.rglob("*") if file.is_file()):
+        content = file.read_bytes()
+        assert not any("Zo\u00eb Vane".encode(code) in content for code in ("utf-8", "utf-32-le"))
+
+
+def test_a_file_written_while_another_process_erases_does_not_stay(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    save = ranking_file.save
+
+    def save_late(folder: Path, identity: str, arrays: ranking_file.Arrays) -> None:
+        with Memory.open(place / "m.db", now=NOW, index_dir=place / "index") as other:
+            other.erase([1], NOW)
+        save(folder, identity, arrays)
+
+    (place / "index" / ranking_file.NAME).unlink()
+    with monkeypatch.context() as patch, _open(place) as memory:
+        patch.setattr(ranking_file, "save", save_late)
+        _recalled(memory)
+        assert not (place / "index" / ranking_file.NAME).exists()
+    with _open(place) as memory:
+        assert _recalled(memory) == _afresh(place)
+    assert (place / "index" / ranking_file.NAME).exists()
+
+
+def test_a_file_of_other_columns_is_not_used(place: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with _open(place) as memory:
+        identity = "/".join(str(memory.store.meta(key)) for key in ("store", "generation"))
+    arrays = ranking_file.load(place / "index", identity)
+    assert arrays is not None
+    filled = _reads_all(monkeypatch)
+    for changed in (None, arrays["column_cues"].astype(np.int16)):
+        other = {
+            name: array for name, array in arrays.items() if name not in ("identity", "column_cues")
+        }
+        ranking_file.save(
+            place / "index",
+            identity,
+            other if changed is None else {**other, "column_cues": changed},
+        )
+        filled.clear()
+        with _open(place) as memory:
+            assert _recalled(memory) == _afresh(place)
+        assert sum(filled) == 2 * N
+
+
+def test_after_many_changes_the_file_is_written_anew(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with Memory.open(place / "m.db", now=NOW, index_dir=None) as other:
+        other.forget(list(range(1, 21)), NOW)
+    filled = _reads_all(monkeypatch)
+    for expected in (20, 0):
+        with _open(place) as memory:
+            _recalled(memory)
+        assert sum(filled) == expected
+        filled.clear()
+    with _open(place) as memory:
+        assert _recalled(memory) == _afresh(place)
+
+
+@pytest.mark.soak
+def test_kills_while_it_is_written_leave_a_whole_file_or_none(place: Path) -> None:
+    """A process writes it again and again and is killed, each time at another moment."""
+    writer = (
+        "import sys, numpy as np\nfrom pathlib import Path\nfrom assistant.memory import ranking_file\n"
+        "while True: ranking_file.save(Path(sys.argv[1]), 'kills', {'a': np.arange(2_000_000)})"
+    )
+    folder = place / "index"
+    for number in range(max(5, int(100 * SOAK_SHARE))):
+        process = subprocess.Popen(
+            [sys.executable, "-c", writer, str(folder)], env=os.environ.copy()
+        )
+        time.sleep(0.2 + 0.003 * number)
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        arrays = ranking_file.load(folder, "kills")
+        assert arrays is None or np.array_equal(arrays["a"], np.arange(2_000_000))
+    ranking_file.save(folder, "kills", {"a": np.arange(3)})
+    assert sorted(file.name for file in folder.glob(f"{ranking_file.NAME}*")) == [ranking_file.NAME]
