@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from assistant.memory.weights import WEIGHTS
-from assistant.memory.words import content_words, stem
+from assistant.memory.words import content_words, stems
 from assistant.records import RecalledMemory
 
 SAME_WORDS: Final = 0.8  # share of the shorter text's content words that another one holds
@@ -45,16 +45,13 @@ def choose(
     near: list[RecalledMemory] = []
     if room.n_tokens is not None and not _fits(ranked):
         return [], [replace(memory, reason="weak") for memory in ranked]
-    words: list[tuple[int, frozenset[str]]] = []
     left = room.n_tokens
     for memory in ranked:
-        own = frozenset(stem(word) for word in content_words(memory.resolved_text))
-        reason, cost = _refuse(memory, own, words, given, room, left)
+        reason, cost = _refuse(memory, given, room, left)
         if reason:
             near.append(replace(memory, reason=reason))
             continue
         given.append(memory)
-        words.append((memory.id, own))
         left = None if left is None else left - cost
     return given, near
 
@@ -69,8 +66,6 @@ def _fits(ranked: Sequence[RecalledMemory]) -> bool:
 
 def _refuse(
     memory: RecalledMemory,
-    own: frozenset[str],
-    words: Sequence[tuple[int, frozenset[str]]],
     given: Sequence[RecalledMemory],
     room: Room,
     left: int | None,
@@ -80,15 +75,21 @@ def _refuse(
         return "over the count", 0
     if left is None:
         return "", 0
-    for other, theirs in words:
+    own = _content(memory)
+    for other in given:
+        theirs = _content(other)
         if own and len(own & theirs) >= SAME_WORDS * min(len(own), len(theirs) or 1):
-            return f"near-duplicate of {other}", 0
+            return f"near-duplicate of {other.id}", 0
     if len(given) >= MIN_GIVEN and memory.score < given[0].score - WEAK_MARGIN:
         return "weak", 0
     if memory.kind != "passage" and _is_unrelated(memory):
         return "unrelated", 0
     cost = room.count_tokens(memory.resolved_text) if room.count_tokens else 0
     return ("over budget", 0) if cost > left else ("", cost)
+
+
+def _content(memory: RecalledMemory) -> frozenset[str]:
+    return frozenset(stems(content_words(memory.resolved_text)))
 
 
 def _is_unrelated(memory: RecalledMemory) -> bool:

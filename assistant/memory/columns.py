@@ -39,6 +39,7 @@ _FIELDS: Final[dict[str, Any]] = {
     "importance": np.float32,
     "pinned": np.bool_,
     "n_characters": np.int32,
+    "log_length": np.float64,  # log1p of it: 2 ms for 100 000 rows, and every message is a change
     "cues": np.int32,  # bits of `cues.CUES`
     "previous": np.int64,  # row of the text before it in its session; -1 is none
     "next": np.int64,
@@ -94,10 +95,10 @@ class Columns:
     def standard_length(self, rows: RowArray) -> FloatArray:
         """How far the log length of each row is from the store's mean, in standard deviations."""
         if self._length_scale is None:
-            logs = np.log1p(self.n_characters)
+            logs = self.log_length
             self._length_scale = float(logs.mean()), float(logs.std()) or 1.0
         mean, deviation = self._length_scale
-        return np.asarray((np.log1p(self.n_characters[rows]) - mean) / deviation, np.float32)
+        return np.asarray((self.log_length[rows] - mean) / deviation, np.float32)
 
     def rows_of(self, ids: RowArray) -> RowArray:
         """The row of each memory id, -1 where it is not here."""
@@ -170,8 +171,12 @@ class Columns:
 
     def _take_rows(self, connection: Any) -> None:
         """Every row newer than `revision`: a known id is overwritten, a new one appended."""
+        # By its own choice SQLite reads the whole table in order of id: 32 ms of each turn at
+        # 100 000 rows.
+        source = _SELECT.replace(" WHERE", " INDEXED BY memories_revision WHERE")
         changed = connection.execute(
-            f"{_SELECT} AND revision > ? ORDER BY id", (self.revision,)
+            f"{source if self.revision else _SELECT} AND revision > ? ORDER BY id",
+            (self.revision,),
         ).fetchall()
         self.n_taken += len(changed)
         ids = np.array([row[0] for row in changed], np.int64)
@@ -233,6 +238,7 @@ class Columns:
             *zip(("strength_days", "importance", "pinned"), ages, strict=True),
         ):
             data[name][rows] = values
+        data["log_length"][rows] = np.log1p(data["n_characters"][rows])
         data["cues"][rows] = [c if isinstance(c, int) else cues_of(c) for c in cues]
         data["created"][rows] = [from_text(moment).timestamp() for moment in created]
         data["last_used"][rows] = [from_text(moment).timestamp() for moment in used]

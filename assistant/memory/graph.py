@@ -112,8 +112,11 @@ def pagerank(
     if total <= 0:
         return rank.astype(np.float32)
     np.add.at(waiting, seeds, mass / total)
-    active = np.unique(seeds)
+    due = np.zeros(graph.n_nodes, np.bool_)
+    due[seeds] = True
+    active = np.flatnonzero(due)
     for _ in range(MAX_ROUNDS):
+        due[active] = False
         active = active[waiting[active] > SMALLEST_PUSH]
         if len(active) == 0:
             break
@@ -126,8 +129,9 @@ def pagerank(
         spread = degrees[~lone]
         targets = graph.targets[_ranges(graph.starts[movers], spread)]
         np.add.at(waiting, targets, np.repeat(moved / spread, spread))
-        # Only what gained mass can be due: to look at every node costs more than the round.
-        active = np.unique(targets[waiting[targets] > SMALLEST_PUSH])
+        # Only what gained mass can be due. `unique` would cost more than the round.
+        due[targets] = True
+        active = np.flatnonzero(due)
     return np.asarray(rank + waiting, np.float32)
 
 

@@ -134,7 +134,9 @@ def weigh(signals: Signals, priors: bool, n: int) -> Ranking:
 
 def _barred(store: Store, columns: Columns, query: Query) -> BoolArray:
     """Rows that may not be found (n,): of the turns in the prompt, or excluded by the person."""
-    barred = np.isin(columns.turn, np.fromiter(query.exclude_turns, np.int64))
+    barred = np.zeros(columns.n, np.bool_)
+    for turn in query.exclude_turns:
+        barred |= columns.turn == turn
     if query.conversation_id is not None:
         excluded = store.read(
             "SELECT memory_id FROM exclusions WHERE conversation_id = ?", (query.conversation_id,)

@@ -84,8 +84,7 @@ class Asked:
         else:
             by_id[ids] = allowed
         found = []
-        for view in (TEXT_VIEW, CONTEXT_VIEW):
-            ids, cosines = self.vectors.nearest(view, self.vector, N_BY_MEANING, by_id)
+        for ids, cosines in self.vectors.nearest(self.vector, N_BY_MEANING, by_id):
             rows = self.columns.rows_of(ids)
             found.append((rows[rows >= 0], cosines[rows >= 0]))
         return found
@@ -297,7 +296,9 @@ def _spoken_by(columns: Columns, rows: RowArray, question: Question) -> BoolArra
 
 def recallable(columns: Columns, question: Question, states: tuple[str, ...]) -> BoolArray:
     """Which rows may be found (n,): of these states, and the assistant's only where asked for."""
-    allowed = np.isin(columns.state, [STATES.index(state) for state in states])
+    allowed = np.zeros(columns.n, np.bool_)
+    for state in states:  # ten times as fast as `isin` at 100 000 rows
+        allowed |= columns.state == STATES.index(state)
     if not question.asks_assistant:
         allowed &= columns.role != ROLES.index("assistant")
     return allowed

@@ -7,6 +7,8 @@ knows no texts.
 """
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -15,13 +17,21 @@ import numpy as np
 from assistant.memory.index import IndexKind, RecallIndex
 from assistant.memory.index_rows import AllowedIds, Found, IdArray, VectorBatch
 from assistant.memory.schema import Store
+from assistant.native import RowDamaged
 from assistant.records import FloatArray
 
 TEXT_VIEW: Final = 0
 CONTEXT_VIEW: Final = 1
 VIEWS: Final = {TEXT_VIEW: "text", CONTEXT_VIEW: "context"}
 BATCH: Final = 8192
+LARGE: Final = 20_000  # vectors; a smaller view is searched sooner than a thread is woken
 _LIVE: Final = "m.searchable AND m.state IN ('active', 'faded')"
+
+
+@cache
+def _beside() -> ThreadPoolExecutor:
+    """The thread beside the caller's; made when it is first needed."""
+    return ThreadPoolExecutor(1, "recall")
 
 
 class StoredVectors:
@@ -108,9 +118,23 @@ class Meaning:
     def fits(self, vector: FloatArray | None) -> bool:
         return vector is not None and bool(self._embedder) and len(vector) == self._embedder[1]  # type: ignore[index] # bool() above
 
-    def nearest(self, view: int, vector: FloatArray, k: int, allowed: AllowedIds) -> Found:
-        """Memory ids and cosines of the k nearest, best first."""
-        return self._indexes[view].search(vector, k, allowed)
+    def nearest(self, vector: FloatArray, k: int, allowed: AllowedIds) -> list[Found]:
+        """Memory ids and cosines of the k nearest in each view, best first.
+
+        Large views are searched at once, the second in a thread of its own. That thread mends
+        nothing: a damaged row is read again by the caller, who may hold the store's lock.
+        """
+        first, *others = self._indexes.values()
+        if first.n < LARGE:
+            return [index.search(vector, k, allowed) for index in (first, *others)]
+        begun = [_beside().submit(index.index.search, vector, k, allowed) for index in others]
+        found = [first.search(vector, k, allowed)]
+        for index, waiting in zip(others, begun, strict=True):
+            try:
+                found.append(waiting.result())
+            except RowDamaged:
+                found.append(index.search(vector, k, allowed))
+        return found
 
     def cosines(self, view: int, vector: FloatArray, ids: IdArray) -> FloatArray:
         """Of these memories (n,), NaN where one has no vector."""

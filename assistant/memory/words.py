@@ -7,7 +7,7 @@ so one look-up serves messages, their neighbours and whole sessions. Knows no ve
 import re
 import sqlite3
 import threading
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -17,8 +17,11 @@ import numpy.typing as npt
 
 from assistant.memory.schema import Store
 
-_tokenizer_lock = threading.Lock()
 RowArray = npt.NDArray[np.int64]
+
+MAX_STEMS: Final = 20_000  # words whose term is remembered, about 2 MB
+_stems: Final[dict[str, str]] = {}
+_tokenizer_lock = threading.Lock()  # of both
 
 _WORD: Final = re.compile(r"[^\W_]+")
 # Words that say how a thing is asked, not what about. Contractions fall apart at the apostrophe.
@@ -81,15 +84,34 @@ def _tokenizer() -> sqlite3.Connection:
     return connection
 
 
-@lru_cache(maxsize=4096)
 def stem(word: str) -> str:
     """The term FTS5 stores for a word (Porter, no diacritics); empty where it stores none."""
+    return stems([word])[0]
+
+
+def stems(words: Sequence[str]) -> list[str]:
+    """`stem` of each word. Unknown ones go to FTS5 together: that costs a tenth of one by one."""
     with _tokenizer_lock:
-        connection = _tokenizer()
-        connection.execute("DELETE FROM text")
-        connection.execute("INSERT INTO text VALUES (?)", (word,))
-        row = connection.execute("SELECT term FROM terms LIMIT 1").fetchone()
-    return "" if row is None else str(row[0])
+        unknown = [word for word in dict.fromkeys(words) if word not in _stems]
+        if len(_stems) + len(unknown) > MAX_STEMS:
+            _stems.clear()
+            unknown = list(dict.fromkeys(words))
+        if unknown:
+            _stems.update(zip(unknown, _ask_tokenizer(unknown), strict=True))
+        return [_stems[word] for word in words]
+
+
+def _ask_tokenizer(words: Sequence[str]) -> list[str]:
+    connection = _tokenizer()
+    connection.execute("BEGIN")
+    try:
+        connection.executemany(
+            "INSERT INTO text (rowid, word) VALUES (?, ?)", enumerate(words, start=1)
+        )
+        terms = dict(connection.execute("SELECT doc, min(term) FROM terms GROUP BY doc"))
+    finally:
+        connection.rollback()
+    return [terms.get(number, "") for number in range(1, len(words) + 1)]
 
 
 def find_postings(store: Store, term: str) -> Postings:
