@@ -3,8 +3,11 @@
 The messages are LoCoMo's, where files are given, and sentences of the installed Python packages.
 Recall is timed end to end without the query's embedding; recording durably, without its embedding.
 Vectors of the filling sentences are random directions: only their number matters to the time.
+The first recall is timed three times: after the filling, when indexes and graph are made; after the
+store was opened again; and the same with nothing of its files in the page cache.
 """
 
+import os
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -19,6 +22,7 @@ import numpy.typing as npt
 from assistant.bench.index_corpus import collect_sentences
 from assistant.bench.locomo import load_dialogues
 from assistant.bench.report import Settings, print_report
+from assistant.memory.index import IndexKind
 from assistant.memory.memory import Memory
 from assistant.records import EncodedText, FloatArray, Recall
 
@@ -27,13 +31,14 @@ PER_CONVERSATION: Final = 40
 START: Final = datetime(2020, 1, 1, tzinfo=UTC)
 N_RECORDED: Final = 200
 N_QUERIES: Final = 300
+N_MIXED: Final = 100
 
 
 def run(
     files: Sequence[Path],
     *,
     n: int = 100_000,
-    index: Any = "auto",
+    index: IndexKind = "auto",
     folder: Path | None = None,
     on_progress: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
@@ -47,33 +52,71 @@ def run(
     order = random.permutation(len(texts))
     with TemporaryDirectory(dir=folder) as temporary:
         place = Path(temporary)
-        memory = Memory.open(place / "m.db", now=START, index_dir=place / "index", index=index)
-        with memory:
-            memory.use_embedder("bench", DIMENSION)
+        with _open(place, index) as memory:
             on_progress(f"recording {n} messages")
             fill_s = _fill(memory, [texts[i] for i in order], random)
             on_progress("recalling")
             now = START + timedelta(days=800)
-            first_ms = _recall(memory, asked[0], random, now).elapsed_ms
+            built_ms = _recall(memory, asked[0], random, now).elapsed_ms
             meanings = [_meaning(memory, random, now) for _ in range(N_QUERIES)]
             picked = [asked[i] for i in random.integers(0, len(asked), N_QUERIES)]
             recalls = [_recall(memory, text, random, now).elapsed_ms for text in picked]
             on_progress("recording")
             records = _record(memory, texts, random, now)
-            mixed = [_after_one(memory, text, random, now) for text in picked[:100]]
+            mixed = [_after_one(memory, text, random, now) for text in picked[:N_MIXED]]
             size, kinds = memory.stats()["bytes"], sorted(memory.nearest(_direction(random), now))
+        on_progress("opening")
+        opened_ms = _open_and_recall(place, index, asked[1], random, now)
+        cold_ms = None
+        if _leave_page_cache(place):
+            cold_ms = _open_and_recall(place, index, asked[2], random, now)
     return {
         "messages": n,
         "questions": N_QUERIES,
+        "questions_after_a_message": len(mixed),
+        "messages_recorded": len(records),
         "indexes": kinds,
         "meaning_ms": _percentiles(meanings),
         "recall_ms": _percentiles(recalls),
         "recall_after_a_message_ms": _percentiles(mixed),
         "record_ms": _percentiles(records),
-        "first_recall_ms": round(first_ms, 1),
+        "first_recall_ms": {
+            "built": round(built_ms, 1),
+            "opened": round(opened_ms, 1),
+            "opened_from_disk": None if cold_ms is None else round(cold_ms, 1),
+        },
         "fill_s": round(fill_s, 1),
         "bytes": size,
     }
+
+
+def _open(place: Path, index: IndexKind) -> Memory:
+    memory = Memory.open(place / "m.db", now=START, index_dir=place / "index", index=index)
+    memory.use_embedder("bench", DIMENSION)
+    return memory
+
+
+def _open_and_recall(
+    place: Path, index: IndexKind, text: str, random: np.random.Generator, now: datetime
+) -> float:
+    """Milliseconds from opening the store to the end of its first recall."""
+    started = perf_counter()
+    with _open(place, index) as memory:
+        _recall(memory, text, random, now)
+        return (perf_counter() - started) * 1000
+
+
+def _leave_page_cache(place: Path) -> bool:
+    """What a machine that was just started has of these files in RAM: nothing. False where the
+    system offers no way (macOS)."""
+    if not hasattr(os, "posix_fadvise"):
+        return False
+    for file in (file for file in place.rglob("*") if file.is_file()):
+        descriptor = os.open(file, os.O_RDONLY)
+        os.fsync(descriptor)
+        os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+        os.close(descriptor)
+    return True
 
 
 def _fill(memory: Memory, texts: Sequence[str], random: np.random.Generator) -> float:
@@ -90,9 +133,21 @@ def _fill(memory: Memory, texts: Sequence[str], random: np.random.Generator) -> 
     return perf_counter() - started
 
 
-def _recall(memory: Memory, text: str, random: np.random.Generator, now: datetime) -> Recall:
+def _recall(
+    memory: Memory,
+    text: str,
+    random: np.random.Generator,
+    now: datetime,
+    exclude_turns: Sequence[int] = (),
+) -> Recall:
     return memory.recall(
-        text, _direction(random), now, k=5, token_budget=320, count_tokens=lambda t: len(t) // 4
+        text,
+        _direction(random),
+        now,
+        k=5,
+        exclude_turns=exclude_turns,
+        token_budget=320,
+        count_tokens=lambda t: len(t) // 4,
     )
 
 
@@ -121,8 +176,7 @@ def _record(
 def _after_one(memory: Memory, text: str, random: np.random.Generator, now: datetime) -> float:
     """Recall right after a new message, as in a turn: every cache has something to take in."""
     turn = memory.begin_turn(_encode(text, random), now)
-    recalled = memory.recall(text, _direction(random), now, exclude_turns=[turn.id])
-    return recalled.elapsed_ms
+    return _recall(memory, text, random, now, [turn.id]).elapsed_ms
 
 
 def _encode(text: str, random: np.random.Generator) -> EncodedText:
@@ -146,7 +200,7 @@ def _percentiles(times: Sequence[float]) -> dict[str, float]:
 @click.option("--n", default=100_000, show_default=True, type=click.IntRange(100))
 @click.option("--index", default="auto", type=click.Choice(["auto", "exact", "lsh", "hnsw"]))
 @click.pass_obj
-def command(settings: Settings, files: tuple[Path, ...], n: int, index: str) -> None:
+def command(settings: Settings, files: tuple[Path, ...], n: int, index: IndexKind) -> None:
     """Recall and recording at 100 000 messages."""
     report = run(files, n=n, index=index, on_progress=lambda line: click.echo(line, err=True))
     print_report(report, settings)
