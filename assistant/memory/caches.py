@@ -1,5 +1,6 @@
 """What recall keeps of one store in RAM: columns, vectors and the graph. Any of it can be rebuilt."""
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
@@ -56,12 +57,18 @@ class Caches:
         ranking_file.save(folder, identity, arrays)
         self.columns.n_taken = 0
         if _identity(store) != identity:  # erased while it was written, after the eraser looked
-            ranking_file.remove(folder)
+            with suppress(OSError):
+                ranking_file.remove(folder)
 
     def _restore(self, store: Store, folder: Path) -> None:
         arrays = ranking_file.load(folder, _identity(store))
         if arrays is not None and self.columns.restore(store, arrays):
             self.graph.restore(arrays)
+            return
+        with suppress(
+            OSError
+        ):  # a killed erasure's, or of no use in another way; a disk may be read-only
+            ranking_file.remove(folder)
 
 
 def _identity(store: Store) -> str:

@@ -40,8 +40,8 @@ def save(folder: Path, identity: str, arrays: Arrays) -> None:
     np.savez(buffer, identity=np.array([identity]), **arrays)  # type: ignore[arg-type] # numpy takes `allow_pickle` for one of the arrays
     content = buffer.getbuffer()
     temporary = folder / f"{NAME}.{os.getpid()}.tmp"
-    _sweep(folder)
     try:
+        _sweep(folder)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         with open(temporary, "wb", opener=open_private) as file:
             file.write(_HEADER.pack(MAGIC, zlib.crc32(content)))

@@ -149,6 +149,20 @@ def test_a_missing_or_another_stores_file_is_not_used(
         assert _recalled(memory) == _afresh(other)
 
 
+def test_a_file_of_a_store_before_an_erasure_goes_even_where_no_new_one_is_kept(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = place / "index" / ranking_file.NAME
+    old = file.read_bytes()
+    with _open(place) as memory:
+        memory.erase([1], NOW)
+    file.write_bytes(old)  # as if the eraser was killed before it came to the files
+    monkeypatch.setattr(caches, "KEPT_FROM", 10 * N)
+    with _open(place) as memory:
+        assert _recalled(memory) == _afresh(place)
+    assert not file.exists()
+
+
 def test_an_older_copy_of_the_store_put_back_is_read_anew(place: Path) -> None:
     shutil.copy(place / "m.db", place / "older.db")
     with _open(place) as memory:
