@@ -18,6 +18,7 @@ from assistant.errors import ModelMissing
 from assistant.paths import is_stream
 
 if TYPE_CHECKING:
+    from assistant.memory.memory import Memory
     from assistant.records import EncodedText, Progress
 
 
@@ -38,6 +39,7 @@ def import_file(settings: Settings, file: Path) -> None:
             status.show("importing", progress.done / max(progress.total, 1))
 
         report = store.import_file(file, encoded, now, show)
+        _prepare_recall(store, status)
     told = {
         "conversations": report.n_conversations,
         "messages": report.n_messages,
@@ -104,6 +106,7 @@ def reindex(settings: Settings) -> None:
         for progress in store.reindex(embedder.id, embedder.dimension, embedder.embed):
             total = progress.total
             status.show("reindexing", progress.done / max(total, 1))
+        _prepare_recall(store, status)
     _say(settings, {"memories": total, "embedder": embedder.id}, f"{total} memories reindexed.")
 
 
@@ -113,6 +116,12 @@ def _say_of(file: Path, settings: Settings, value: dict[str, Any], text: str) ->
         note(text, settings)
     else:
         _say(settings, value, text)
+
+
+def _prepare_recall(store: "Memory", status: StatusLine) -> None:
+    """Here a person waits anyway; the first question after it should not have to."""
+    store.on_progress = lambda share: status.show("recall index", share)
+    store.prepare_recall()
 
 
 def _say(settings: Settings, value: dict[str, Any], text: str) -> None:

@@ -128,10 +128,10 @@ class Engine:
         self.mode: Mode = "normal"
         self.history = History(memory, states)
         self.on_phase = on_phase
+        memory.on_progress = self._on_recalling
         self._load_model = load_model
         self._model: LanguageModel | None = None
-        self._running = False
-        self._guessing = False
+        self._running = self._guessing = False
         self._stopping = Flag()
 
     # --- one turn -----------------------------------------------------------------------------
@@ -322,6 +322,10 @@ class Engine:
         self.on_phase(Phase("loading model", share))
         self._check_stop()  # raised out of the loading: seconds of it need not be waited for
 
+    def _on_recalling(self, share: float) -> None:
+        if self._running:  # what is typed ahead waits in silence
+            self.on_phase(Phase("recalling", share))
+
     def _load(self) -> Iterator[Event]:
         if self._model is None:
             yield Phase("loading model")
@@ -488,9 +492,8 @@ class Engine:
 
     def _turns_before(self, turn_id: int) -> list[PastTurn]:
         turn = self.memory.turn(turn_id)
-        return self.history.recorded(
-            turn.conversation_id, self.load(), self._room(), before=turn.number
-        )
+        room, model = self._room(), self.load()
+        return self.history.recorded(turn.conversation_id, model, room, before=turn.number)
 
     def _keep_state(self) -> None:
         if self._model is not None and self.mode == "normal":

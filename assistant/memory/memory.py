@@ -27,6 +27,7 @@ from assistant.records import (
     EncodedText,
     FloatArray,
     Message,
+    Progress,
     Recall,
     RecalledMemory,
     Role,
@@ -43,7 +44,9 @@ class Memory(DerivedMemory, KeptMemory):
         self, store: Store, index_dir: Path | None = None, index: IndexKind = "auto"
     ) -> None:
         self.store = store
-        self._caches = Caches(Meaning(index_dir, index), index_dir)
+        self._caches = Caches(Meaning(index_dir, index, self._tell), index_dir)
+        # Hears the share of a recall index that is made anew, from within a recall.
+        self.on_progress: Callable[[float], None] | None = None
         self._embedder: tuple[str, int] | None = None  # id and dimension
         self.priors = True  # False: recall without length, question mark and speaker's name
 
@@ -297,6 +300,16 @@ class Memory(DerivedMemory, KeptMemory):
         if memory_id not in found:
             raise NotFound(f"There is no memory {memory_id}.", "Run `assistant memory list`.")
         return found[memory_id]
+
+    def prepare_recall(self) -> None:
+        """Do now what the next recall would do first: take in what is new, or make the index anew,
+        which takes seconds at 100 000 memories."""
+        self._caches.refresh(self.store)
+        self._caches.refresh_graph(self.store)
+
+    def _tell(self, progress: Progress) -> None:
+        if self.on_progress is not None:
+            self.on_progress(progress.done / max(progress.total, 1))
 
     def _after_erase(self) -> None:
         self._caches.erase()

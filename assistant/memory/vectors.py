@@ -6,7 +6,7 @@ byte would cost both. Joins the rows of `vectors` to `RecallIndex`. Knows which 
 knows no texts.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from pathlib import Path
@@ -18,7 +18,7 @@ from assistant.memory.index import IndexKind, RecallIndex
 from assistant.memory.index_rows import AllowedIds, Found, IdArray, VectorBatch
 from assistant.memory.schema import Store
 from assistant.native import RowDamaged
-from assistant.records import FloatArray
+from assistant.records import FloatArray, Progress
 
 TEXT_VIEW: Final = 0
 CONTEXT_VIEW: Final = 1
@@ -86,9 +86,16 @@ class StoredVectors:
 class Meaning:
     """Both views of the embedder that the store names; empty while it names none."""
 
-    def __init__(self, folder: Path | None, kind: IndexKind) -> None:
+    def __init__(
+        self,
+        folder: Path | None,
+        kind: IndexKind,
+        on_progress: Callable[[Progress], None] | None = None,
+    ) -> None:
+        """`on_progress` hears how far an index is that is made anew."""
         self._folder = folder
         self._kind = kind
+        self._on_progress = on_progress
         self._embedder: tuple[int, int] | None = None  # row and dimension
         self._indexes: dict[int, RecallIndex] = {}
 
@@ -109,6 +116,7 @@ class Meaning:
                         StoredVectors(store, *embedder, view),
                         kind=self._kind,
                         name=name,
+                        on_progress=self._on_progress,
                     )
                     for view, name in VIEWS.items()
                 }

@@ -13,7 +13,7 @@ from assistant.conversation.engine import AskOptions, Engine
 from assistant.conversation.history import SEQUENCE
 from assistant.conversation.recall import encode
 from assistant.errors import GenerationError, InputError, NotFound, TimedOut
-from assistant.records import NewThought, Reply
+from assistant.records import NewThought, Progress, Recall, Reply
 from fakes import FakeModel
 
 OpenEngine = Callable[..., Engine]
@@ -48,6 +48,28 @@ def test_a_turn_tells_its_events_in_order(open_engine: OpenEngine, now: datetime
         "TokenText",
         "Replied",
     ]
+
+
+def test_a_turn_tells_how_far_an_index_is_that_it_must_make_anew(
+    open_engine: OpenEngine, now: datetime, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares: list[float | None] = []
+    engine = open_engine()
+    engine.on_phase = lambda event: shares.extend(
+        [event.share] if isinstance(event, events.Phase) and event.name == "recalling" else []
+    )
+    recalled = engine.memory.recall
+
+    def recall_after_building(*arguments: object, **options: object) -> Recall:
+        for done in (1, 2, 4):
+            engine.memory._tell(Progress("recall index", done, 4))
+        return recalled(*arguments, **options)  # type: ignore[arg-type] # passed on
+
+    monkeypatch.setattr(engine.memory, "recall", recall_after_building)
+    engine.memory._tell(Progress("recall index", 1, 4))
+    assert shares == []  # outside a turn nobody waits
+    reply_of(engine, "Good morning", now)
+    assert shares == [0.25, 0.5, 1.0]
 
 
 def test_the_message_is_on_disk_before_the_model_is_loaded(

@@ -180,6 +180,34 @@ def test_the_file_is_private(place: Path) -> None:
     assert (place / "index" / ranking_file.NAME).stat().st_mode & 0o777 == 0o600
 
 
+def test_recall_prepared_is_read_by_the_next_to_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shares: list[float] = []
+    with Memory.open(
+        tmp_path / "m.db", now=NOW, index_dir=tmp_path / "index", index="lsh"
+    ) as memory:
+        conversation = memory.new_conversation("trees", NOW)
+        vectors = np.random.default_rng(0).standard_normal((N, 48)).astype(np.float32)
+        for number, vector in enumerate(vectors):
+            text = f"We planted tree {number}"
+            memory.record_message(
+                EncodedText(text, text, vector), NOW, conversation_id=conversation
+            )
+        memory.on_progress = shares.append
+        memory.prepare_recall()
+    assert shares[-1] == 1.0
+    filled = _reads_all(monkeypatch)
+    shares.clear()
+    with Memory.open(
+        tmp_path / "m.db", now=NOW, index_dir=tmp_path / "index", index="lsh"
+    ) as memory:
+        memory.on_progress = shares.append
+        assert memory.recall("tree", vectors[7], NOW, k=N).memories
+    assert not filled
+    assert not shares  # neither columns nor index were made again
+
+
 def test_an_erasure_leaves_no_file_and_no_name(tmp_path: Path) -> None:
     paths = Paths(tmp_path)
     with Memory.open(paths.database, now=NOW, index_dir=paths.index_dir) as memory:
