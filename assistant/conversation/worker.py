@@ -85,14 +85,15 @@ class PostThinkWorker:
     def run_all(self, now: datetime, limit: int = 1000) -> int:
         """Do jobs until the queue is empty, `limit` is reached or `stop` is called.
 
-        With nothing left to do, twice a day, lets old memories fade and summarises the days; the
-        portrait follows the thoughts each time.
+        With nothing left to do, brings recall's files up to date and, twice a day, lets old memories
+        fade and summarises the days; the portrait follows the thoughts each time.
         """
         n_done = 0
         while n_done < limit and self.run_next(now):
             n_done += 1
         idle = n_done < limit and not self._stopping.is_set()
         if idle and self._memory.take_lease(self._owner, now):
+            self._memory.prepare_recall()
             self._memory.consolidate(now)
             if n_done:
                 self._memory.portrait(now)

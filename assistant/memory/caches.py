@@ -40,10 +40,16 @@ class Caches:
             ranking_file.remove(self.folder)
         self.vectors.erase()
 
-    def refresh_graph(self, store: Store) -> EntityGraph:
+    def tidy(self, store: Store) -> None:
+        """Do now what a recall would soon have to: what is due, and what is half due."""
+        self.refresh_columns(store)
+        self.vectors.refresh(store, tidy=True)
+        self.refresh_graph(store, early=True)
+
+    def refresh_graph(self, store: Store, *, early: bool = False) -> EntityGraph:
         """The graph over the refreshed columns. Both are kept whenever it was built anew, and where
         the next to open would have to read many changed rows again."""
-        built = self.graph.refresh(store, self.columns)
+        built = self.graph.refresh(store, self.columns, early=early)
         outdated = self.columns.n_taken > max(KEPT_FROM, GROWTH * self.columns.n)
         if (built or outdated) and self.folder is not None and self.columns.n >= KEPT_FROM:
             self._keep(store, self.folder)

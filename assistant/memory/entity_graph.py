@@ -46,10 +46,10 @@ class EntityGraph:
         self._entities: RowArray = np.zeros(0, np.int64)  # ids, rising; node n_memories + place
         self._layout = ""  # of the columns whose positions the nodes are
 
-    def refresh(self, store: Store, columns: Columns) -> bool:
-        """Build the graph anew where it is too old. True where it was."""
+    def refresh(self, store: Store, columns: Columns, *, early: bool = False) -> bool:
+        """Build the graph anew where it is too old, `early` where it is half that. True where it was."""
         known = self._graph.n_memories if self._graph else 0
-        grown = columns.n - known > max(MIN_GROWTH, GROWTH * known)
+        grown = columns.n - known > max(MIN_GROWTH, GROWTH * known) / (2 if early else 1)
         if self._graph is not None and not grown and self._layout == columns.layout:
             return False
         self._build(store, columns)

@@ -26,6 +26,9 @@ from assistant.records import FloatArray, Progress
 IndexKind = Literal["auto", "exact", "lsh", "hnsw"]
 AnyIndex = ExactIndex | LshIndex | HnswIndex
 EXACT_BELOW: Final = 20_000  # vectors; up to here a scan of all takes less than 0.3 ms
+PATIENCE: Final = (
+    4096  # changes (460 bytes of RAM each) that a due rewrite waits for an idle moment
+)
 log: Final = logging.getLogger(__name__)
 
 
@@ -54,6 +57,7 @@ class RecallIndex:
         self._made_for = "exact"
         self._identity = ""
         self._newest = -1
+        self._n_postponed = 0
 
     def __enter__(self) -> Self:
         return self
@@ -75,11 +79,15 @@ class RecallIndex:
         """What answers now; for the benchmark and for `doctor`."""
         return self._index
 
-    def refresh(self) -> None:
-        """Catch up with the store. Cheap when nothing changed: the source tells by two values."""
+    def refresh(self, *, tidy: bool = False) -> None:
+        """Catch up with the store. Cheap when nothing changed: the source tells by two values.
+
+        A file with a long log is written anew where there is time to `tidy`; a turn, which would
+        wait a second for it at 100 000 vectors, leaves it for PATIENCE more changes.
+        """
         with self._lock:
             identity, newest = self._source.identity(), self._source.newest()
-            if identity == self._identity and newest == self._newest:
+            if identity == self._identity and newest == self._newest and not tidy:
                 return
             known = self._newest
             if identity != self._identity:
@@ -94,7 +102,10 @@ class RecallIndex:
             if not complete or ahead or self._kind_for(self._index.n) != self._made_for:
                 self._rebuild()
             elif self._wants_rewrite() and self._may_write():
-                self._rewrite()
+                self._n_postponed += n_rows
+                if tidy or self._made_for != "lsh" or self._n_postponed > PATIENCE:
+                    self._rewrite()
+                    self._n_postponed = 0
             self._newest = newest
 
     def _catch_up(self) -> int:

@@ -302,10 +302,9 @@ class Memory(DerivedMemory, KeptMemory):
         return found[memory_id]
 
     def prepare_recall(self) -> None:
-        """Do now what the next recall would do first: take in what is new, or make the index anew,
-        which takes seconds at 100 000 memories."""
-        self._caches.refresh(self.store)
-        self._caches.refresh_graph(self.store)
+        """Do now what a turn would wait for: take in what is new, bring the files of recall up to
+        date. Seconds at 100 000 memories where one is made anew, so call it while nobody waits."""
+        self._caches.tidy(self.store)
 
     def _tell(self, progress: Progress) -> None:
         if self.on_progress is not None:

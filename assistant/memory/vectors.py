@@ -99,7 +99,7 @@ class Meaning:
         self._embedder: tuple[int, int] | None = None  # row and dimension
         self._indexes: dict[int, RecallIndex] = {}
 
-    def refresh(self, store: Store) -> None:
+    def refresh(self, store: Store, *, tidy: bool = False) -> None:
         """Catch up with the store; begin anew where it names another embedder."""
         rows = store.read(
             "SELECT e.id, e.dimension FROM embedders e JOIN meta ON meta.key = 'embedder'"
@@ -121,7 +121,7 @@ class Meaning:
                     for view, name in VIEWS.items()
                 }
         for index in self._indexes.values():
-            index.refresh()
+            index.refresh(tidy=tidy)
 
     def fits(self, vector: FloatArray | None) -> bool:
         return vector is not None and bool(self._embedder) and len(vector) == self._embedder[1]  # type: ignore[index] # bool() above

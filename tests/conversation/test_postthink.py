@@ -57,6 +57,20 @@ def test_nothing_the_assistant_said_becomes_a_thought(memory: Memory) -> None:
     assert texts(memory) == []
 
 
+def test_with_nothing_left_to_do_recall_is_prepared(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    prepared: list[bool] = []
+    monkeypatch.setattr(memory, "prepare_recall", lambda: prepared.append(True))
+    worker = PostThinkWorker(memory, None, "test")
+    say(memory, "My sister Anna moved to Lisbon.")
+    say(memory, "I keep bees.")
+    assert worker.run_all(NOW, limit=1) == 1
+    assert prepared == []
+    assert worker.run_all(NOW) == 1
+    assert prepared == [True]
+
+
 def test_in_mode_ask_thoughts_wait(memory: Memory) -> None:
     say(memory, "I keep bees on the roof.")
     PostThinkWorker(memory, None, "test", ask_first=True).run_all(NOW)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assistant.memory import index as index_module
 from assistant.memory import lsh, lsh_build
 from assistant.memory.index import RecallIndex
 from assistant.memory.index_file import IndexUnusable, load
@@ -60,10 +61,20 @@ def test_a_rewrite_leaves_no_log_and_no_dead(tmp_path: Path) -> None:
     assert_answers_are_right(tmp_path, source)
 
 
-def test_a_long_log_makes_the_file_new(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_long_log_makes_the_file_new_where_nobody_waits_or_it_waited_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(lsh, "LOG_ROWS_LEAST", 20)
+    monkeypatch.setattr(index_module, "PATIENCE", 40)
     source, file = make_file(tmp_path)
-    assert len(load(file, "store").log) == 0
+    assert len(load(file, "store").log) == 31
+    with RecallIndex(tmp_path, source, kind="lsh") as index:
+        index.refresh(tidy=True)
+        assert len(load(file, "store").log) == 0
+        for first, n_logged in ((500, 30), (530, 0), (560, 30)):
+            source.fill(30, first=first, seed=first)
+            index.refresh()
+            assert len(load(file, "store").log) == n_logged
     assert_answers_are_right(tmp_path, source)
 
 
@@ -220,7 +231,7 @@ with RecallIndex(folder, source, kind="lsh") as index:
     for number in range(done, done + 10_000):
         os.write(journal, b".")  # the store's commit: the index comes after it
         change(source, number)
-        index.refresh()
+        index.refresh(tidy=True)
 """
 
 
