@@ -12,6 +12,8 @@ def test_every_figure_comes_with_how_often_it_was_measured(
 ) -> None:
     for name in ("N_QUERIES", "N_MIXED", "N_RECORDED"):
         monkeypatch.setattr(store, name, 4)
+    texts = [f"Gate {number} of the orchard was painted green" for number in range(200)]
+    monkeypatch.setattr(store, "collect_sentences", lambda n: texts[:n])
     report = store.run([], n=200, index="exact", folder=tmp_path)
     assert (report["messages"], report["questions"]) == (200, 4)
     assert (report["questions_after_a_message"], report["messages_recorded"]) == (4, 4)
