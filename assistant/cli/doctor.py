@@ -160,6 +160,11 @@ def _embedder(settings: Settings) -> Iterator[Finding]:
         return
     length = float((embedder.embed(["doctor"]) ** 2).sum())
     whole = abs(length - 1) < 1e-3
+    if settings.paths.database.exists():
+        with opened_memory(settings, datetime.now(UTC), read_only=True) as memory:
+            if memory.embedder_id not in (None, embedder.id):
+                what = "The vectors of the store are another embedder's, which is used till then."
+                yield Finding("vectors", "warning", what, "Run `assistant memory reindex`.")
     what = f"{name}, {embedder.dimension} dimensions, sha256 {embedder.id[:12]}."
     yield Finding("embedder", "ok" if whole else "problem", what)
 
@@ -205,6 +210,9 @@ CHECKS: Final[dict[str, Check]] = {
 }
 
 
+_ENCODINGS: Final = ("utf-8", "utf-32-le")  # of rows and lines; of names in an array of NumPy's
+
+
 def _find(settings: Settings, text: str) -> None:
     """Where `text` still is: rows, words of the index, raw bytes of every file."""
     found: list[dict[str, object]] = []
@@ -213,7 +221,7 @@ def _find(settings: Settings, text: str) -> None:
     found += [
         {"where": str(file), "count": count}
         for file in _files(settings.paths.data_dir)
-        if (count := count_bytes(file, text.encode()))
+        if (count := sum(count_bytes(file, text.encode(form)) for form in _ENCODINGS))
     ]
     if settings.json:
         print_json({"v": 1, "text": text, "found": found})

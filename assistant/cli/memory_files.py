@@ -97,8 +97,13 @@ def restore(settings: Settings, file: Path) -> None:
 @click.pass_obj
 def reindex(settings: Settings) -> None:
     """Make all vectors anew with the embedder of the settings; stopped, it goes on where it was."""
-    now = datetime.now(UTC)
-    with opened_recall(settings, now) as (store, embedder), StatusLine(settings) as status:
+    from assistant.conversation.assemble import open_embedder
+
+    with (
+        opened_memory(settings, datetime.now(UTC)) as store,
+        StatusLine(settings) as status,
+    ):
+        embedder = open_embedder(settings.paths, settings.config)
         if embedder is None:
             name = settings.config.text("embedder")
             raise ModelMissing(f"{name} is not installed.", f"Run `assistant models pull {name}`.")

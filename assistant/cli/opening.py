@@ -33,10 +33,7 @@ def opened_recall(
     settings: Settings, now: datetime, *, read_only: bool = False
 ) -> Iterator[tuple["Memory", "Embedder | None"]]:
     """The store and the embedder whose vectors it holds; None where it is not installed."""
-    from assistant.conversation.assemble import open_embedder
+    from assistant.conversation.assemble import serve_embedder
 
-    embedder = open_embedder(settings.paths, settings.config)
     with opened_memory(settings, now, read_only=read_only) as memory:
-        if embedder is not None:
-            memory.use_embedder(embedder.id, embedder.dimension)
-        yield memory, embedder
+        yield memory, serve_embedder(settings.paths, settings.config, memory)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from assistant.catalogue.catalogue import Catalogue
 from assistant.catalogue.entries import Entry
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 
 CATALOGUE_FILE = "models/catalogue.toml"
 SYSTEM_PROMPT_FILE = "models/prompts/system.md"
+MODEL_FILE: Final = "model.onnx"  # of an embedder, whose sha256 says which one it is
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +68,31 @@ def open_embedder(paths: Paths, config: Config) -> Embedder | None:
         folder = open_catalogue(paths).path_of(config.text("embedder"))
     except ModelMissing:
         return None
-    return Embedder.load(folder / "model.onnx", folder / "tokenizer.json")
+    return Embedder.load(folder / MODEL_FILE, folder / "tokenizer.json")
+
+
+def serve_embedder(paths: Paths, config: Config, memory: Memory) -> Embedder | None:
+    """The embedder that made the store's vectors, where it is installed, else that of the settings.
+
+    After a change of the setting the old vectors serve on, and new messages get one of them, until
+    `memory reindex` has made all of them anew.
+    """
+    try:
+        folder = open_catalogue(paths).path_of(_serving(paths, config, memory.embedder_id))
+    except ModelMissing:
+        return None
+    embedder = Embedder.load(folder / MODEL_FILE, folder / "tokenizer.json")
+    memory.use_embedder(embedder.id, embedder.dimension)
+    return embedder
+
+
+def _serving(paths: Paths, config: Config, sha256: str | None) -> Entry | str:
+    made = [
+        entry
+        for entry in open_catalogue(paths).installed("embedding")
+        if any(file.name == MODEL_FILE and file.sha256 == sha256 for file in entry.files)
+    ]
+    return made[0] if made else config.text("embedder")
 
 
 def identify_model(paths: Paths, config: Config) -> ModelIdentity:
@@ -187,9 +212,7 @@ def open_batch(
     if mode == "normal":
         paths.create()
     with open_memory(paths, config, now=now, read_only=mode != "normal") as memory:
-        embedder = open_embedder(paths, config)
-        if embedder is not None:
-            memory.use_embedder(embedder.id, embedder.dimension)
+        embedder = serve_embedder(paths, config, memory)
         with _load_advised(paths, config, identity.path, on_notice, n_sequences=parallel) as model:
 
             def new_engine() -> Engine:
@@ -236,9 +259,7 @@ def open_assistant(
     if not read_only:
         paths.create()
     memory = open_memory(paths, config, now=now, read_only=read_only)
-    embedder = open_embedder(paths, config)
-    if embedder is not None:
-        memory.use_embedder(embedder.id, embedder.dimension)
+    embedder = serve_embedder(paths, config, memory)
 
     def load(on_progress: Callable[[float], None]) -> "Model":
         return _load_advised(paths, config, identity.path, on_phase, on_progress)

@@ -218,7 +218,8 @@ def _erase_copies(paths: Paths, texts: Sequence[str], receipt: Receipt) -> None:
                 continue  # empty; who holds it would go on writing beside the next who takes it
             file.unlink(missing_ok=True)
             receipt.add(sort, 1)
-    for file in _files(paths.backups_dir):
+    beside = paths.database.parent.glob(f"{paths.database.name}.*")  # a damaged store, half a copy
+    for file in (*_files(paths.backups_dir), *beside):
         if _backup_holds(file, texts):
             file.unlink(missing_ok=True)
             receipt.add("backups", 1)

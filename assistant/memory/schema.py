@@ -177,7 +177,9 @@ class Store:
 
         SQLite needs a file to write to: what goes to a device or a pipe is copied there from one.
         """
-        if is_stream(target) and self.file is not None:
+        if is_stream(target):
+            if self.file is None:
+                raise StoreError("A store in RAM is backed up to a file.", "Name one.")
             copied = self._copy_to(self.file.with_name(f"{self.file.name}.copied.{os.getpid()}"))
             try:
                 with copied.open("rb") as read, target.open("wb") as out:

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from assistant.errors import NotFound
+from assistant.memory import caches
 from assistant.memory.memory import Memory
 from assistant.paths import Paths
 from assistant.records import EncodedText, FloatArray, Passage, Recall
@@ -97,6 +98,36 @@ def test_an_erased_text_is_in_no_row_and_in_no_byte(paths: Paths) -> None:
             assert word not in bytes_of(paths.data_dir)
         assert memory.check_integrity() == []
     assert b"anzibar" not in bytes_of(paths.data_dir)
+
+
+def test_a_damaged_store_and_half_a_copy_beside_it_are_erased_too(paths: Paths) -> None:
+    with Memory.open(paths.database, now=NOW) as memory:
+        erased = tell(memory, "The vault code is forty two.")
+        for name in ("memory.db.damaged-20260301T120000", "memory.db.copied.17"):
+            (paths.data_dir / name).write_bytes(b"The vault code is forty two. \x00" * 9)
+        receipt = memory.erase([erased], NOW)
+        assert receipt.counts["backups"] == 2
+        assert b"vault" not in bytes_of(paths.data_dir)
+
+
+def test_the_kept_columns_are_erased_with_the_names_they_hold(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(caches, "KEPT_FROM", 3)
+    name = "Zanzibara"
+    folder = paths.index_dir
+    with Memory.open(paths.database, now=NOW, index_dir=folder) as memory:
+        for _ in range(4):
+            tell(memory, "The lantern burns over Copper Hill.")
+        with memory.store.write() as connection:
+            connection.execute("UPDATE memories SET speaker = ? WHERE id = 1", (name,))
+    with Memory.open(paths.database, now=NOW, index_dir=folder) as memory:
+        memory.recall("Where is Copper Hill?", None, NOW)
+        assert name.encode("utf-32-le") in bytes_of(folder)
+        memory.erase([1], NOW)
+        assert name.encode("utf-32-le") not in bytes_of(paths.data_dir)
+        memory.recall("Where is Copper Hill?", None, NOW)
+        assert name.encode("utf-32-le") not in bytes_of(paths.data_dir)
 
 
 def test_erasing_a_passage_or_a_thought_erases_the_whole_message(paths: Paths) -> None:

@@ -3,6 +3,7 @@ nothing erased is ever found. Run with -s, each says how much it did."""
 
 import json
 import random
+import runpy
 import shutil
 import sqlite3
 import subprocess
@@ -10,6 +11,7 @@ import sys
 import time
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from operator import itemgetter
 from pathlib import Path
 
 import pytest
@@ -24,6 +26,8 @@ from conftest import SOAK_SHARE
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WRITER = Path(__file__).with_name("soak_writer.py")
 MIGRATOR = Path(__file__).with_name("soak_migrator.py")
+REINDEXER = Path(__file__).with_name("soak_reindexer.py")
+OLD, NEW, vectors_of = itemgetter("OLD", "NEW", "vectors_of")(runpy.run_path(str(REINDEXER)))
 N_MESSAGES = 20_000  # in the store that is migrated
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
@@ -227,3 +231,72 @@ def find(text: str, data_dir: Path) -> list[object]:
     found = json.loads(ended.stdout)["found"]
     assert isinstance(found, list)
     return found
+
+
+def test_a_reindex_killed_at_any_moment_goes_on_and_the_old_vectors_serve(tmp_path: Path) -> None:
+    database, chance = tmp_path / "memory.db", random.Random(17)
+    n_kills = max(4, int(50 * SOAK_SHARE))
+    n_messages = 64 * 8 * n_kills  # each kill meets some batches, and none the last
+    with Memory.open(database, now=NOW) as memory:
+        memory.use_embedder(*OLD)
+        for number in range(n_messages):
+            begin(memory, f"message number {number}")
+    n_made, n_late = 0, 0
+    for kill in range(n_kills):
+        process = reindex(database)
+        assert process.stdout is not None
+        assert int(process.stdout.readline()) >= n_made
+        with Memory.open(database, now=NOW) as memory:  # another process meanwhile
+            assert memory.use_embedder(*OLD)
+            begin(memory, f"a late message {kill}")
+            n_late += 1
+            serves(memory, OLD, f"message number {chance.randrange(n_messages)}")
+        time.sleep(chance.uniform(0, 0.05))
+        process.kill()
+        process.communicate()
+        with Memory.open(database, now=NOW) as memory:
+            assert memory.check_integrity() == []
+            assert memory.embedder_id == "old"
+            assert memory.use_embedder(*OLD)
+            serves(memory, OLD, f"message number {chance.randrange(n_messages)}")
+            serves(memory, OLD, f"a late message {kill}")
+            made = count(memory, "new")
+        assert made > n_made
+        n_made = made
+    lines = reindex(database).communicate()[0].splitlines()
+    assert int(lines[0]) > n_made
+    assert lines[-1] == "done"
+    with Memory.open(database, now=NOW) as memory:
+        assert memory.use_embedder(*NEW)
+        assert memory.check_integrity() == []
+        assert (count(memory, "old"), count(memory, "new")) == (0, n_messages + n_late)
+        for text in ("a late message 0", *(f"message number {n}" for n in (0, n_messages - 1))):
+            serves(memory, NEW, text)
+    print(
+        f"{n_kills} kills of a reindex of {n_messages + n_late} memories, none made twice or lost"
+    )
+
+
+def begin(memory: Memory, text: str) -> None:
+    memory.begin_turn(EncodedText(text, text, vectors_of([text], OLD)[0]), NOW)
+
+
+def serves(memory: Memory, embedder: tuple[str, int], text: str) -> None:
+    """Meaning alone finds the text."""
+    found = memory.recall("", vectors_of([text], embedder)[0], NOW, k=1).memories
+    assert [row.text for row in found] == [text]
+
+
+def count(memory: Memory, embedder: str) -> int:
+    rows = memory.store.read(
+        "SELECT count(*) FROM vectors v JOIN embedders e ON e.id = v.embedder_id"
+        " WHERE e.sha256 = ? AND v.view = 0",
+        (embedder,),
+    )
+    return int(rows[0][0])
+
+
+def reindex(database: Path) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, str(REINDEXER), str(database)], stdout=subprocess.PIPE, text=True
+    )
