@@ -33,7 +33,7 @@ def read_rows(text: str) -> list[Row]:
     """Every row of the input. Raises InputError on the first line that is no row, on an empty
     input and on an id that stands twice: nothing is answered before all of it is in order."""
     rows = [
-        _row(line, number) for number, line in enumerate(text.splitlines(), start=1) if line.strip()
+        _row(line, number) for number, line in enumerate(text.split("\n"), start=1) if line.strip()
     ]
     if not rows:
         raise InputError("The input has no rows.", REMEDY)

@@ -58,8 +58,14 @@ class AgeingMemory:
         report = ImportReport()
         conversations = import_formats.read_export(path)
         total = sum(len(conversation.messages) for conversation in conversations)
+        done = 0
+
+        def count(n: int) -> None:
+            nonlocal done
+            done += n
+            on_progress(Progress("import", done, total, "messages"))
+
         for conversation in conversations:
-            on_progress(Progress("import", report.n_messages + report.n_known, total, "messages"))
             report.add(
                 importers.import_conversation(
                     self.store,
@@ -67,6 +73,7 @@ class AgeingMemory:
                     encode,
                     lambda connection, text: self._embedder_row(connection, any_vector(text)),
                     now,
+                    count,
                 )
             )
         importers.relate_thoughts(self.store, conversations, report.thought_ids)

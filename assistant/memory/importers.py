@@ -1,18 +1,18 @@
 """Imported conversations go into the store as if they had been said here, on their own dates.
 
 Idempotent: a conversation and a message keep the id of their source, and one that is there already is
-skipped; a conversation that has grown gets what is new. Each conversation is one transaction, so an
-import that is cut off is completed by running it again. Post-think jobs are queued as for a turn.
+skipped; a conversation that has grown gets what is new. Each conversation, and each stretch of a long
+one, is one transaction, so an import that is cut off is completed by running it again. Post-think jobs are queued as for a turn.
 Knows the readers and the message rows; vectors come from whoever calls.
 """
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
-from assistant.memory.import_formats import Imported, ImportedMessage
+from assistant.memory.import_chats import Imported, ImportedMessage
 from assistant.memory.messages import (
     POST_THINK,
     insert_conversation,
@@ -24,6 +24,7 @@ from assistant.memory.schema import Store, to_text
 from assistant.memory.thoughts import restore_thought
 from assistant.records import EncodedText
 
+STRETCH: Final = 200  # messages of one transaction; with their vectors a few megabytes
 # A message as something to record: its text, when it was said, the text before it.
 Encode = Callable[[str, datetime, str], EncodedText]
 
@@ -57,23 +58,51 @@ def import_conversation(
     encode: Encode,
     embedder_row: EmbedderRow,
     now: datetime,
+    on_messages: Callable[[int], None] = lambda n: None,
 ) -> ImportReport:
-    """Record what is new of one conversation; an undated message is dated like the one before it."""
+    """Record what is new of one conversation; an undated message is dated like the one before it.
+
+    `on_messages` is told of each message that is done with, or of several at once.
+    """
     new = _new_messages(store, conversation)
     report = ImportReport(n_known=len(conversation.messages) - len(new))
-    if not new and not conversation.thoughts:
-        return report
+    if report.n_known:
+        on_messages(report.n_known)
     dated = _dates(conversation, now)
-    encoded = _encode_all(conversation, new, dated, encode)  # slow: before the write lock is taken
-    worded = [encode(str(row["text"]), now, "") for _, row in conversation.thoughts]
-    with store.write() as connection:
-        if new:
-            report.n_conversations = _insert_new(
-                connection, conversation, dict(zip(new, encoded, strict=True)), dated, embedder_row
+    before = _texts_before(conversation)
+    for stretch in _stretches(new):
+        encoded = {}
+        for message in stretch:  # slow: before the write lock is taken
+            encoded[message] = encode(message.text, dated[message.key], before[message.key])
+            on_messages(1)
+        with store.write() as connection:
+            report.n_conversations += _insert_new(
+                connection, conversation, encoded, dated, embedder_row
             )
-        report.thought_ids = _insert_thoughts(connection, conversation, worded, embedder_row)
-    report.n_messages = len(new)
+        report.n_messages += len(stretch)
+    if conversation.thoughts:
+        worded = [encode(str(row.get("text")), now, "") for _, row in conversation.thoughts]
+        with store.write() as connection:
+            report.thought_ids = _insert_thoughts(connection, conversation, worded, embedder_row)
     return report
+
+
+def _stretches(messages: Sequence[ImportedMessage]) -> Iterator[list[ImportedMessage]]:
+    """At least STRETCH messages each but the last, and none that tears a turn."""
+    stretch: list[ImportedMessage] = []
+    for message in messages:
+        if len(stretch) >= STRETCH and message.role == "user":
+            yield stretch
+            stretch = []
+        stretch.append(message)
+    if stretch:
+        yield stretch
+
+
+def _texts_before(conversation: Imported) -> dict[str, str]:
+    """The text before each message, by key."""
+    texts = [message.text for message in conversation.messages]
+    return dict(zip((m.key for m in conversation.messages), ["", *texts], strict=False))
 
 
 def _insert_new(
@@ -170,17 +199,6 @@ def _dates(conversation: Imported, now: datetime) -> dict[str, datetime]:
         last = message.created or last
         dates[message.key] = last
     return dates
-
-
-def _encode_all(
-    conversation: Imported,
-    new: Sequence[ImportedMessage],
-    dated: dict[str, datetime],
-    encode: Encode,
-) -> list[EncodedText]:
-    texts = [message.text for message in conversation.messages]
-    before = dict(zip((m.key for m in conversation.messages), ["", *texts], strict=False))
-    return [encode(m.text, dated[m.key], before[m.key]) for m in new]
 
 
 def _conversation(

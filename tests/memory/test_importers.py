@@ -250,7 +250,8 @@ def test_two_files_may_use_the_same_numbers(memory: Memory, tmp_path: Path) -> N
 def test_progress_goes_to_the_end(memory: Memory, tmp_path: Path) -> None:
     seen: list[Progress] = []
     memory.import_file(write_llm(tmp_path), encode, NOW, seen.append)
-    assert [progress.done for progress in seen] == [0, 4]
+    assert [progress.done for progress in seen] == [1, 2, 3, 4, 4]
+    assert {progress.total for progress in seen} == {4}
     assert {progress.total for progress in seen} == {4}
 
 
