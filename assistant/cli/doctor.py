@@ -210,9 +210,6 @@ CHECKS: Final[dict[str, Check]] = {
 }
 
 
-_ENCODINGS: Final = ("utf-8", "utf-32-le")  # of rows and lines; of names in an array of NumPy's
-
-
 def _find(settings: Settings, text: str) -> None:
     """Where `text` still is: rows, words of the index, raw bytes of every file."""
     found: list[dict[str, object]] = []
@@ -221,7 +218,7 @@ def _find(settings: Settings, text: str) -> None:
     found += [
         {"where": str(file), "count": count}
         for file in _files(settings.paths.data_dir)
-        if (count := sum(count_bytes(file, text.encode(form)) for form in _ENCODINGS))
+        if (count := count_bytes(file, text.encode()))
     ]
     if settings.json:
         print_json({"v": 1, "text": text, "found": found})

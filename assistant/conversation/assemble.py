@@ -68,7 +68,7 @@ def open_embedder(paths: Paths, config: Config) -> Embedder | None:
         folder = open_catalogue(paths).path_of(config.text("embedder"))
     except ModelMissing:
         return None
-    return Embedder.load(folder / MODEL_FILE, folder / "tokenizer.json")
+    return _load_embedder(folder)
 
 
 def serve_embedder(paths: Paths, config: Config, memory: Memory) -> Embedder | None:
@@ -77,22 +77,24 @@ def serve_embedder(paths: Paths, config: Config, memory: Memory) -> Embedder | N
     After a change of the setting the old vectors serve on, and new messages get one of them, until
     `memory reindex` has made all of them anew.
     """
-    try:
-        folder = open_catalogue(paths).path_of(_serving(paths, config, memory.embedder_id))
-    except ModelMissing:
-        return None
-    embedder = Embedder.load(folder / MODEL_FILE, folder / "tokenizer.json")
-    memory.use_embedder(embedder.id, embedder.dimension)
+    made = _installed_embedder(paths, memory.embedder_id)
+    embedder = _load_embedder(made) if made else open_embedder(paths, config)
+    if embedder is not None:
+        memory.use_embedder(embedder.id, embedder.dimension)
     return embedder
 
 
-def _serving(paths: Paths, config: Config, sha256: str | None) -> Entry | str:
-    made = [
-        entry
-        for entry in open_catalogue(paths).installed("embedding")
-        if any(file.name == MODEL_FILE and file.sha256 == sha256 for file in entry.files)
-    ]
-    return made[0] if made else config.text("embedder")
+def _installed_embedder(paths: Paths, sha256: str | None) -> Path | None:
+    """The folder of the embedder with this file, where it is installed."""
+    catalogue = open_catalogue(paths)
+    for entry in catalogue.installed("embedding"):
+        if any(file.name == MODEL_FILE and file.sha256 == sha256 for file in entry.files):
+            return catalogue.path_of(entry)
+    return None
+
+
+def _load_embedder(folder: Path) -> Embedder:
+    return Embedder.load(folder / MODEL_FILE, folder / "tokenizer.json")
 
 
 def identify_model(paths: Paths, config: Config) -> ModelIdentity:
