@@ -152,7 +152,7 @@ SETTINGS: Final = MappingProxyType(
             Setting(
                 "memory.mode",
                 "auto",
-                "ask: confirm each thought; auto: keep them; off: no thoughts and no recall",
+                "ask: confirm each thought, and what is recalled; auto: neither; off: no thoughts and no recall",
                 choices=("ask", "auto", "off"),
             ),
             Setting("memory.recall_count", 5, "most memories given to the model", 0, 50),

@@ -11,10 +11,12 @@ from datetime import UTC, datetime, timedelta
 
 from textual.pilot import Pilot
 
+from assistant.conversation.consent import Question
 from assistant.conversation.events import (
     Event,
     Phase,
     Progress,
+    RecallAsked,
     RecallDone,
     Recorded,
     Replied,
@@ -195,6 +197,8 @@ class FakeEngine:
     load_gate: threading.Event | None = None
     facts: ModelFacts = FACTS
     load_error: Exception | None = None
+    asks_first: bool = False  # before it gives what was recalled
+    given: tuple[int, ...] | None = None
     asked: list[str] = field(default_factory=list)
     opened: list[tuple[int | None, ChatMode]] = field(default_factory=list)
     calls: list[tuple[object, ...]] = field(default_factory=list)
@@ -226,6 +230,11 @@ class FakeEngine:
         )
         yield Recorded(turn)
         yield Phase("recalling")
+        if self.asks_first:
+            self._stop.clear()
+            question = Question(self.recall.memories)
+            yield RecallAsked(question)
+            self.given = tuple(sorted(question.wait(self._stop.is_set)))
         yield RecallDone(self.recall)
         yield Phase("reading prompt", 0.5)
         yield Phase("writing")

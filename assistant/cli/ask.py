@@ -19,9 +19,10 @@ from assistant.errors import AssistantError
 
 if TYPE_CHECKING:
     from assistant.cli.foreground import Foreground
+    from assistant.conversation.consent import Agreement
     from assistant.conversation.engine import AskOptions, Mode
-    from assistant.conversation.events import Event
-    from assistant.records import Recall, Reply, Turn
+    from assistant.conversation.events import Consent, Event
+    from assistant.records import Recall, RecalledMemory, Reply, Turn
 
 
 N_JOBS_AT_ONCE = 20  # post-think jobs done after an answer; what is left waits for the next time
@@ -98,7 +99,13 @@ def _converse(
     mode: Mode = (
         "normal" if options.record else "read-only" if options.recall else "temporary"
     )  # no KV state of what is not recorded is saved either
-    engine = open_assistant(settings.paths, settings.config, now=now, on_phase=front.emit)
+    engine = open_assistant(
+        settings.paths,
+        settings.config,
+        now=now,
+        on_phase=front.emit,
+        agreement=agreement(settings),
+    )
     with closing(engine.memory), closing(engine):
         engine.open_conversation(chosen["conversation"], mode)
         front.on_stop(engine.stop)
@@ -155,6 +162,9 @@ class Printer:
                 self._status.show(name, share)
             case events.Recorded(turn=turn):
                 self._turn = turn
+            case events.RecallAsked(question=question):
+                self._status.clear()
+                ask_consent(question)
             case events.RecallDone(recall=recall):
                 self._recall = recall
             case events.Notice(text=text):
@@ -203,9 +213,32 @@ class Printer:
         )
 
 
+def agreement(settings: Settings) -> "Agreement":
+    """What a terminal can offer in memory.mode ask: --yes agrees, else the person is asked."""
+    return "given" if settings.yes else "asked" if settings.may_ask else "withheld"
+
+
+def ask_consent(question: "Consent") -> None:
+    """May these be given to the model? On stderr, as every question. Raises KeyboardInterrupt."""
+    click.echo("Recalled:", err=True)
+    for memory in question.memories:
+        click.echo(_source_line(memory), err=True)
+    try:
+        if click.confirm("Give them to the model?", default=True, err=True):
+            question.agree()
+        else:
+            question.answer(())
+    except click.Abort:
+        raise KeyboardInterrupt from None
+
+
 def print_sources(recall: "Recall") -> None:
     """The memories given to the model, one to a line."""
     print_text("\nGiven to the model:" if recall.memories else "\nNo memories were given.")
     for memory in recall.memories:
-        date = f"{memory.created:%Y-%m-%d}"
-        print_text(f"  [{memory.id}] {date} {memory.kind}: {one_line(memory.text, 100)}")
+        print_text(_source_line(memory))
+
+
+def _source_line(memory: "RecalledMemory") -> str:
+    date = f"{memory.created:%Y-%m-%d}"
+    return f"  [{memory.id}] {date} {memory.kind}: {one_line(memory.text, 100)}"

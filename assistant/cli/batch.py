@@ -82,6 +82,9 @@ def _open(
     from assistant.conversation.assemble import identify_model, open_batch
 
     ensure_models(settings)
+    asks = settings.config.text("memory.mode") == "ask" and not chosen["no_memory"]
+    if asks and not settings.yes:
+        note("memory.mode is ask: rows are answered without memories; --yes gives them.", settings)
     identity = identify_model(settings.paths, settings.config)
     output = stack.enter_context(_open_output(settings, rows, file, chosen, identity.sha256))
     with StatusLine(settings) as status:
@@ -94,6 +97,7 @@ def _open(
                 parallel=chosen["parallel"],
                 mode="normal" if chosen["learn"] else "read-only",
                 recall=not chosen["no_memory"],
+                agreement="given" if settings.yes else "withheld",
                 on_notice=lambda notice: note(notice.text, settings),
             )
         )

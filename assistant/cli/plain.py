@@ -10,7 +10,7 @@ from contextlib import closing
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
-from assistant.cli.ask import print_sources
+from assistant.cli.ask import agreement, ask_consent, print_sources
 from assistant.cli.output import note, print_text
 from assistant.cli.settings import Settings
 from assistant.errors import AssistantError, InputError
@@ -37,7 +37,8 @@ def chat(settings: Settings) -> int:
     from assistant.conversation.assemble import open_assistant, open_worker
 
     ensure_models(settings)
-    engine = open_assistant(settings.paths, settings.config, now=datetime.now(UTC))
+    now, asked = datetime.now(UTC), agreement(settings)
+    engine = open_assistant(settings.paths, settings.config, now=now, agreement=asked)
     with closing(engine.memory), closing(engine):
         repl = Repl(settings, engine, open_worker(engine, settings.config))
         note("Type a line and press Enter. /help lists the commands.", settings)
@@ -101,6 +102,8 @@ class Repl:
                 case events.TokenText(text=text):
                     for sentence in sentences.feed(text):
                         print_text(sentence)
+                case events.RecallAsked(question=question):
+                    ask_consent(question)
                 case events.RecallDone(recall=recall):
                     self._recall = recall
                 case events.Notice(text=text):

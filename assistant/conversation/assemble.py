@@ -17,6 +17,7 @@ from assistant.catalogue.catalogue import Catalogue
 from assistant.catalogue.entries import Entry
 from assistant.catalogue.recommend import machine_ram_bytes, smaller
 from assistant.config import Config
+from assistant.conversation.consent import Agreement
 from assistant.conversation.engine import Behaviour, Engine, Mode
 from assistant.conversation.events import Notice, Progress
 from assistant.conversation.states import KeptStates
@@ -202,13 +203,14 @@ def open_batch(
     parallel: int,
     mode: Mode,
     recall: bool,
+    agreement: Agreement = "withheld",
     on_notice: Callable[[Notice], None] = lambda notice: None,
 ) -> Iterator[BatchParts]:
     """The parts of a batch of `parallel` rows at once. Raises as `open_assistant`, and OutOfMemory."""
     from assistant.runtime.batching import Batcher
 
     identity = identify_model(paths, config)
-    behaves = behaviour(config, identity.name)
+    behaves = behaviour(config, identity.name, agreement)
     if not recall:
         behaves = replace(behaves, n_memories=0, memory_tokens=0, portrait_tokens=0)
     if mode == "normal":
@@ -231,7 +233,8 @@ def system_prompt(config: Config) -> str:
     return own or resource(SYSTEM_PROMPT_FILE).read_text("utf-8").strip()
 
 
-def behaviour(config: Config, model_name: str) -> Behaviour:
+def behaviour(config: Config, model_name: str, agreement: Agreement = "given") -> Behaviour:
+    """As the settings say. `agreement` is what the front end can offer where they say `ask`."""
     remembers = config.text("memory.mode") != "off"
     return Behaviour(
         system=system_prompt(config),
@@ -241,6 +244,7 @@ def behaviour(config: Config, model_name: str) -> Behaviour:
         portrait_tokens=config.integer("memory.portrait_budget") if remembers else 0,
         model_name=model_name,
         think=remembers,
+        agreement=agreement if config.text("memory.mode") == "ask" else "given",
     )
 
 
@@ -251,6 +255,7 @@ def open_assistant(
     now: datetime,
     on_phase: Callable[[Progress], None] = lambda progress: None,
     read_only: bool = False,
+    agreement: Agreement = "withheld",
 ) -> Engine:
     """An engine over the person's store and chosen model, which is loaded with the first turn.
 
@@ -270,7 +275,7 @@ def open_assistant(
         memory,
         embedder,
         load,
-        behaviour(config, identity.name),
+        behaviour(config, identity.name, agreement),
         states=None if read_only else KeptStates(paths.states_dir, identity.sha256[:16]),
         on_phase=on_phase,
     )

@@ -4,14 +4,14 @@ Knows the stages and their order, the open conversation and how a turn is stoppe
 end (it yields events), no library and no clock: `now` is an argument.
 """
 
-from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Generator, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 from threading import Event as Flag
-from threading import Timer
 from typing import Final, Literal
 
+from assistant.conversation.consent import Agreement, ask_consent, withhold
 from assistant.conversation.events import (
     Event,
     Notice,
@@ -21,7 +21,7 @@ from assistant.conversation.events import (
     Recorded,
     Replied,
 )
-from assistant.conversation.generate import Draft, generate
+from assistant.conversation.generate import Draft, generate, time_limit
 from assistant.conversation.history import SEQUENCE, History
 from assistant.conversation.ports import LanguageModel, TextEmbedder
 from assistant.conversation.prompt import (
@@ -37,7 +37,7 @@ from assistant.conversation.prompt import (
 )
 from assistant.conversation.recall import RecallLimits, encode, recall, recall_passages
 from assistant.conversation.states import KeptStates
-from assistant.errors import GenerationError, InputError, TimedOut
+from assistant.errors import GenerationError, InputError
 from assistant.memory.memory import Memory
 from assistant.records import (
     ChatMessage,
@@ -69,6 +69,7 @@ class Behaviour:
     portrait_tokens: int = 0
     model_name: str = ""
     think: bool = True  # False: no thought is ever drawn from what is said now
+    agreement: Agreement = "given"  # to what is recalled going into the prompt
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,10 +158,11 @@ class Engine:
         try:
             if turn.id:
                 yield Recorded(turn)
-            with self._time_limit(options.timeout_s), suppress(_Stopped):
+            with time_limit(options.timeout_s, self.stop), suppress(_Stopped):
                 yield from self._load()
                 yield Phase("recalling")
                 recalled = self._recall(encoded, turn, now, options)  # 2
+                recalled = yield from self._agreed(recalled, turn)
                 self._check_stop()
                 prompt = self._prompt(text, recalled, options)  # 3
                 yield RecallDone(prompt.recall)
@@ -177,6 +179,8 @@ class Engine:
         encoded = encode(text, self.embedder, now, before=self.history.last_reply)
         turn = self._begin(encoded, now, options)
         recalled = self._recall(encoded, turn, now, options)
+        if self.behaviour.agreement != "given":  # a batch asks nobody
+            recalled = withhold(recalled, recalled.memories)
         prompt = self._prompt(text, recalled, options)
         return Prepared(turn, encoded, prompt, self._sampling(prompt, options))
 
@@ -279,6 +283,8 @@ class Engine:
             encoded = encode(text, self.embedder, now)
             turn = Turn(0, self.conversation_id or 0, 0, 0, now)
             recalled = self._recall(encoded, turn, now, DEFAULT_OPTIONS)
+            if self.behaviour.agreement != "given":  # nothing is asked before Enter
+                recalled = withhold(recalled, recalled.memories)
             prompt = self._prompt(text, recalled, DEFAULT_OPTIONS)
             self._read_ahead(prompt.tokens[:-1], SEQUENCE_TYPED, GUESS_STEP)
             return prompt.recall
@@ -367,6 +373,10 @@ class Engine:
         vector = self._query_vector(encoded, now)
         return recall(encoded.text, vector, memory, now, limits, {*in_prompt, turn.id}, chat)
 
+    def _agreed(self, recalled: Recall, turn: Turn) -> Generator[Event, None, Recall]:
+        agreement, is_stopping = self.behaviour.agreement, self._stopping.is_set
+        return (yield from ask_consent(recalled, turn.id, agreement, is_stopping))
+
     def _query_vector(self, encoded: EncodedText, now: datetime) -> FloatArray | None:
         """The message's own vector, unless it names a speaker: names are features, not words."""
         asked = self.memory.query_text(encoded.text)
@@ -439,29 +449,6 @@ class Engine:
             said = reply.text if reply.text.strip() else NO_REPLY
             self.history.add(PastTurn(turn.id, turn.number, shown, said))
         return reply
-
-    @contextmanager
-    def _time_limit(self, seconds: float | None) -> Iterator[None]:
-        """Stop the turn after `seconds` and say so. Raises TimedOut at the end of the block."""
-        if seconds is None:
-            yield
-            return
-        late = Flag()
-
-        def end() -> None:
-            late.set()
-            self.stop()
-
-        timer = Timer(seconds, end)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield
-        finally:
-            timer.cancel()
-        if late.is_set():
-            remedy = "Raise --timeout, or lower sampling.max_tokens."
-            raise TimedOut(f"No whole answer within {seconds:g} s.", remedy)
 
     # --- small questions ----------------------------------------------------------------------
 

@@ -5,10 +5,11 @@ TokenText..., Replied. A Notice may come at any point. A failure after Recorded 
 AssistantError once what came so far is recorded.
 """
 
+from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, Protocol
 
-from assistant.records import Recall, Reply, Turn
+from assistant.records import Recall, RecalledMemory, Reply, Turn
 
 PhaseName = Literal["loading model", "recalling", "reading prompt", "writing"]
 
@@ -26,6 +27,22 @@ class Phase:
 
     name: PhaseName
     share: float | None = None
+
+
+class Consent(Protocol):
+    """A question to the person: may these be given to the model? The turn waits for the answer."""
+
+    memories: tuple[RecalledMemory, ...]
+
+    def answer(self, memory_ids: Collection[int]) -> None: ...
+    def agree(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class RecallAsked:
+    """memory.mode is ask: nothing is given before the person answers. Comes before RecallDone."""
+
+    question: Consent
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,5 +74,5 @@ class Replied:
     reply: Reply
 
 
-Event = Recorded | Phase | RecallDone | TokenText | Notice | Replied
+Event = Recorded | Phase | RecallAsked | RecallDone | TokenText | Notice | Replied
 Progress = Phase | Notice  # what can come inside one long call, where no event can be yielded

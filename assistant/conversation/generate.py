@@ -1,15 +1,19 @@
-"""The generate stage: tokens of a prompt become a reply, whole or partial.
+"""The generate stage: tokens of a prompt become a reply, whole or partial, perhaps within a time.
 
 Knows the shape of a language model; nothing of memories or the store.
 """
 
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from threading import Event as Flag
+from threading import Timer
 from time import perf_counter
 from typing import Literal
 
 from assistant.conversation.events import Event, Phase, TokenText
 from assistant.conversation.ports import LanguageModel
+from assistant.errors import TimedOut
 from assistant.records import Reply, SamplingParameters, Usage
 
 Finish = Literal["stop", "length", "stopped", "error"]
@@ -27,6 +31,30 @@ class Draft:
 
     def reply(self) -> Reply:
         return Reply("".join(self.pieces), self.finish, self.usage, self.error)
+
+
+@contextmanager
+def time_limit(seconds: float | None, stop: Callable[[], None]) -> Iterator[None]:
+    """Stop the turn after `seconds` and say so. Raises TimedOut at the end of the block."""
+    if seconds is None:
+        yield
+        return
+    late = Flag()
+
+    def end() -> None:
+        late.set()
+        stop()
+
+    timer = Timer(seconds, end)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+    if late.is_set():
+        remedy = "Raise --timeout, or lower sampling.max_tokens."
+        raise TimedOut(f"No whole answer within {seconds:g} s.", remedy)
 
 
 def generate(

@@ -39,7 +39,9 @@ class LiveEngine:
         on_phase(Phase("loading model"))
         conversation_id, mode = self._close()
         now = datetime.now(UTC)
-        engine = open_assistant(self._paths, self._read_config(), now=now, on_phase=on_phase)
+        engine = open_assistant(
+            self._paths, self._read_config(), now=now, on_phase=on_phase, agreement="asked"
+        )
         self._engine = engine
         model = engine.load()
         engine.open_conversation(conversation_id, mode)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from assistant.cli.settings import Settings
 from assistant.errors import GenerationError
 from fakes import FakeModel
 
@@ -43,6 +44,30 @@ def test_the_json_shape_of_an_answer(run, fake_model: FakeModel) -> None:
     assert set(first) == {"id", "kind", "date", "score", "source_turn", "text"}
     assert first["text"] == "My sister Anna adopted a dog called Bolo last week"
     assert first["source_turn"] == 1
+
+
+def test_in_mode_ask_nothing_recalled_is_given_without_a_yes(run, fake_model: FakeModel) -> None:
+    run("ask", "My sister Anna adopted a dog called Bolo")
+    run("config", "set", "memory.mode", "ask")
+    ended = run("ask", "--json", "What is the dog of Anna called?")
+    assert ended.json()["memories"] == []
+    assert "nobody could be asked" in ended.err
+    assert run("--yes", "ask", "--json", "The dog of Anna?").json()["memories"]
+
+
+@pytest.mark.parametrize(("said", "given"), [("y", True), ("n", False)])
+def test_in_mode_ask_the_person_is_asked_on_a_terminal(
+    run, fake_model: FakeModel, monkeypatch: pytest.MonkeyPatch, said: str, given: bool
+) -> None:
+    run("ask", "My sister Anna adopted a dog called Bolo")
+    run("config", "set", "memory.mode", "ask")
+    monkeypatch.setattr(Settings, "stdin_is_terminal", True)
+    monkeypatch.setattr(Settings, "stderr_is_terminal", True)
+    give_stdin(monkeypatch, f"{said}\n".encode())
+    ended = run("ask", "--json", "What is the dog of Anna called?")
+    assert "Give them to the model?" in ended.err
+    assert "called Bolo" in ended.err
+    assert bool(ended.json()["memories"]) == given
 
 
 def test_the_question_may_come_on_stdin(

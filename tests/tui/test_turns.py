@@ -294,6 +294,25 @@ async def test_in_mode_ask_a_thought_waits_for_its_answer_and_typing_goes_on() -
         await wait_for(pilot, lambda: not chip.has_class("-asking"))
 
 
+@pytest.mark.parametrize(("key", "given"), [("y", (1, 2)), ("n", ()), ("escape", ())])
+async def test_what_was_recalled_is_asked_about_before_it_is_given(
+    key: str, given: tuple[int, ...]
+) -> None:
+    engine = FakeEngine(FakeStore(), asks_first=True)
+    app = make_app(engine, facts=Facts(memory_mode="ask"))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for(pilot, lambda: is_idle(app))
+        app.screen.query_one(PromptInput).fill("The dog?")
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: "Give these to the model?" in drawn(app))
+        assert "Anna loves long walks." in drawn(app)
+        await pilot.press(key)
+        await wait_for(pilot, lambda: is_idle(app))
+        assert engine.given == given
+        await wait_for(pilot, lambda: not app.screen.query_one(ConsentChip).has_class("-asking"))
+        await wait_for(pilot, lambda: app.screen.query_one(PromptInput).has_focus)
+
+
 async def test_a_pause_in_typing_reads_the_prompt_ahead_when_that_is_allowed() -> None:
     engine = FakeEngine(FakeStore())
     app = make_app(engine, facts=Facts(may_prefill=lambda: True))

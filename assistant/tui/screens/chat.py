@@ -20,6 +20,7 @@ from assistant.conversation.events import (
     Event,
     Notice,
     Phase,
+    RecallAsked,
     RecallDone,
     Recorded,
     Replied,
@@ -217,6 +218,8 @@ class ChatScreen(StoreScreen[None]):
                 view.add_notice(event.text)
             case Recorded():
                 self._take_turn(view, event)
+            case RecallAsked():
+                self.consent_chip.ask_recall(event.question)
             case RecallDone():
                 view.update_turn(replace(view.turn, recall=event.recall))
             case TokenText():
@@ -472,6 +475,10 @@ class ChatScreen(StoreScreen[None]):
     @on(ConsentChip.Answered)
     async def consent_answered(self, event: ConsentChip.Answered) -> None:
         await self._consent.answered(event.candidate, event.answer)
+
+    @on(ConsentChip.Agreed)
+    def recall_agreed(self, event: ConsentChip.Agreed) -> None:
+        self._consent.agreed(event.question, event.agreed)
 
     # --- finding -------------------------------------------------------------------------------
 

@@ -1,8 +1,10 @@
-"""Asking before a thought is kept (memory.mode = ask): which one waits, and what becomes of it.
+"""Asking before a thought is kept or a memory is given (memory.mode = ask): which one waits, and
+what becomes of it.
 
 Knows the chat screen it asks on.
 """
 
+from assistant.conversation.events import Consent
 from assistant.tui.frame import Chat
 from assistant.tui.session import Candidate
 from assistant.tui.widgets.dialogs import AskLine, EditText
@@ -18,6 +20,8 @@ class ConsentFlow:
         """Show the next question, or none."""
         if self._chat.status.memory_mode != "ask":
             return
+        if self._chat.writing is not None and self._chat.consent_chip.question is not None:
+            return  # an answer waits for what was recalled
         waiting = await self._chat.ask(lambda store: list(store.candidates()))
         if waiting is None:
             return
@@ -28,8 +32,16 @@ class ConsentFlow:
 
     def focus(self) -> None:
         chip = self._chat.consent_chip
-        if chip.candidate is not None:
+        if chip.candidate is not None or chip.question is not None:
             chip.focus()
+
+    def agreed(self, question: Consent, agreed: bool) -> None:
+        """The answer goes on, and so does the typing."""
+        if agreed:
+            question.agree()
+        else:
+            question.answer(())
+        self._chat.prompt.focus()
 
     async def answered(self, candidate: Candidate, answer: str) -> None:
         """`answer` is "yes", "edit", "no" or "never"."""

@@ -1,6 +1,8 @@
-"""A small question under the answer: may this be remembered? Only in memory.mode = ask.
+"""A small question under the answer: may this be remembered, may these be given to the model?
+Only in memory.mode = ask.
 
-It never takes the keyboard by itself: what is being typed goes on. Knows one candidate.
+What may be remembered never takes the keyboard by itself: what is being typed goes on. An answer that
+waits for its memories does. Knows one candidate, or one question of the engine's.
 """
 
 from typing import ClassVar
@@ -10,6 +12,7 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import Static
 
+from assistant.conversation.events import Consent
 from assistant.tui.session import Candidate
 from assistant.tui.text import FAINT, one_line
 
@@ -37,13 +40,22 @@ class ConsentChip(Static, can_focus=True):
             self.candidate = candidate
             self.answer = answer
 
+    class Agreed(Message):
+        """To give what was recalled, or not."""
+
+        def __init__(self, question: Consent, agreed: bool) -> None:
+            super().__init__()
+            self.question = question
+            self.agreed = agreed
+
     def __init__(self) -> None:
         super().__init__(id="consent")
         self.candidate: Candidate | None = None
+        self.question: Consent | None = None
 
     def ask(self, candidate: Candidate | None, n_more: int = 0) -> None:
         """Show the question, or hide with None."""
-        self.candidate = candidate
+        self.candidate, self.question = candidate, None
         self.set_class(candidate is not None, "-asking")
         if candidate is None:
             return
@@ -58,6 +70,24 @@ class ConsentChip(Static, can_focus=True):
             )
         )
 
+    def ask_recall(self, question: Consent) -> None:
+        """The answer waits for this one: it takes the keyboard."""
+        self.question = question
+        self.set_class(True, "-asking")
+        lines = [f"\n  {one_line(memory.text, 100)}" for memory in question.memories]
+        self.update(
+            Content.assemble(
+                "Give these to the model?  ",
+                Content.styled("y yes  n no", "$accent"),
+                *(Content.styled(line, "bold") for line in lines),
+            )
+        )
+        self.focus()
+
     def action_answer(self, answer: str) -> None:
-        if self.candidate is not None:
+        if self.question is not None:
+            question, self.question = self.question, None
+            self.set_class(False, "-asking")
+            self.post_message(self.Agreed(question, answer == "yes"))
+        elif self.candidate is not None:
             self.post_message(self.Answered(self.candidate, answer))
