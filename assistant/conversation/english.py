@@ -56,16 +56,12 @@ DURATION: Final = _any(
     r"\b(?:any\s?more|any\s+longer)\b"
 )
 # A present tense that names no single occasion: what someone does as a rule.
-HABIT: Final = _any(
+_AS_A_RULE: Final = (
     rf"(?:^|[,;]\s*|\b(?:and|but|because|so|while|where|since|that)\s+){_WE}\s+{_BETWEEN}"
     rf"(?!(?:{_OF_THE_TALK}|{_AUXILIARY}|{PAST_FORMS}|{_PREPOSITION}|{_ADVERB}|{_POINTS})\b)(?!\w+(?:ed|ing|ly)\b)[a-z]{{2,}}\b"
-    rf"(?!\s+(?:{_POINTS}|the\s|a\s|an\s))(?=\s+\w|\s*[.!]?$)"
 )
-HABIT_OF_ONE_THING: Final = _any(
-    rf"(?:^|[,;]\s*|\b(?:and|but|because|so|while|where|since|that)\s+){_WE}\s+{_BETWEEN}"
-    rf"(?!(?:{_OF_THE_TALK}|{_AUXILIARY}|{PAST_FORMS}|{_PREPOSITION}|{_ADVERB}|{_POINTS})\b)(?!\w+(?:ed|ing|ly)\b)[a-z]{{2,}}\b"
-    r"\s+(?:the|an?)\s"
-)
+HABIT: Final = _any(rf"{_AS_A_RULE}(?!\s+(?:{_POINTS}|the\s|a\s|an\s))(?=\s+\w|\s*[.!]?$)")
+HABIT_OF_ONE_THING: Final = _any(rf"{_AS_A_RULE}\s+(?:the|an?)\s")
 # "I'm in procurement", "we aren't married", "I'm not religious"
 BEING: Final = _any(
     rf"\b(?:i{_A}?m|i\s+am|we{_A}re|we\s+are)\s+(?:(?:now|still|both|currently|only|also|all)\s+)*(?:in|at|on|from|with|of|between|near)\s+"
