@@ -64,12 +64,15 @@ class Place:
 
     @cached_property
     def tense(self) -> str:
-        """ "past", "future", or "" where the sentence shows neither or both."""
+        """ "past", "future", or "" where the sentence shows neither or both.
+
+        A present that says when is a timetable's, and means what comes: "The test is on Friday."
+        """
         begin = max(self.text.rfind(mark, 0, self.start) for mark in ".!?\n") + 1
         ends = [at for mark in ".!?\n" if (at := self.text.find(mark, self.end)) >= 0]
         sentence = self.text[begin : min(ends, default=len(self.text))]
         past = bool(_PAST.search(_PARTICIPLE_ADJECTIVE.sub(" ", sentence)))
-        future = bool(_FUTURE.search(sentence))
+        future = bool(_FUTURE.search(sentence) or (not past and _TIMED.search(sentence)))
         return "" if past == future else "past" if past else "future"
 
 
@@ -82,6 +85,10 @@ _FUTURE: Final = re.compile(
     r"planning (?:to|on)|must|upcoming|(?:come|arrive|start|begin|end|leave|open|close|expire|run)s)\b|['\u2019]ll\b|\b(?:am|is|are)\s+\w{2,}ing\b|"
     r"['\u2019](?:m|re|s)\s+\w{2,}ing\b",
     re.IGNORECASE,
+)
+_TIMED: Final = re.compile(
+    rf"(?:\b(?:is|are|am|have|has|got)\b|['\u2019](?:s|m|re|ve)\b).*\bon\s+(?:{'|'.join(WEEKDAYS)})\b",
+    re.IGNORECASE | re.DOTALL,
 )
 _PARTICIPLE_ADJECTIVE: Final = re.compile(
     r"(?:\b(?:am|is|are|be|get|gets|feel|i)|['\u2019](?:m|re|s))\s+(?:(?:so|very|really|not|all)\s+)?"
