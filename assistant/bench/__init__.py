@@ -19,6 +19,7 @@ BENCHMARKS: Final = MappingProxyType(
         "cuda": "assistant.bench.cuda",
         "decode": "assistant.bench.decode",
         "forgetting": "assistant.bench.forgetting",
+        "graph": "assistant.bench.graph",
         "index": "assistant.bench.index",
         "prefix": "assistant.bench.prefix",
         "recall": "assistant.bench.recall",

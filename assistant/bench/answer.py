@@ -27,7 +27,8 @@ from assistant.bench.answer_report import (
 )
 from assistant.bench.answer_score import score
 from assistant.bench.locomo import Dialogue, Question, load_dialogues
-from assistant.bench.recall import N_RANKED, Texts, memory_end, open_store, record
+from assistant.bench.recall import N_RANKED
+from assistant.bench.recall_store import Texts, memory_end, open_store, record
 from assistant.bench.report import Settings, print_report
 from assistant.conversation.prompt import Room, build_prompt
 from assistant.conversation.recall import RecallLimits, recall

@@ -26,6 +26,8 @@ def collect_sentences(n: int) -> list[str]:
     Raises NotFound when the installed text is too small.
     """
     found: dict[str, None] = {}
+    if n == 0:
+        return []
     for text in _texts():
         for sentence in split_sentences(text):
             found.setdefault(sentence)

@@ -5,27 +5,28 @@ all@k whether all of it is there, and a tie counts against us. It asks the same 
 the chat; only the adapter that records the files differs.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections import Counter
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from statistics import fmean
-from tempfile import TemporaryDirectory
-from time import perf_counter
 from typing import Any, Final
 
 import click
 import numpy as np
 
+from assistant.bench.filler import Filler
 from assistant.bench.fit import Example, cross_validate, fit_weights
-from assistant.bench.locomo import ADVERSARIAL, Dialogue, Question, Session, load_dialogues
+from assistant.bench.locomo import ADVERSARIAL, Dialogue, Question, load_dialogues
+from assistant.bench.recall_store import Texts, memory_end, open_store, record
 from assistant.bench.report import Settings, print_report
-from assistant.conversation.recall import encode
 from assistant.errors import ModelMissing
+from assistant.memory.episodes import boundary_shares
 from assistant.memory.index import IndexKind
 from assistant.memory.memory import Memory
-from assistant.records import EncodedText, FloatArray, RecalledMemory
+from assistant.memory.weights import WEIGHTS
+from assistant.records import RecalledMemory
 
 DEPTHS: Final = (5, 10, 20, 50)
 N_RANKED: Final = 100  # twice the deepest depth, so that a tie at 50 is still counted
@@ -46,69 +47,13 @@ class Outcome:
         return all(rank <= k for rank in self.ranks)
 
 
-class Texts:
-    """What is embedded once and recorded in several stores: messages and questions."""
-
-    def __init__(self, dialogues: Sequence[Dialogue], embedder: Any) -> None:
-        self.embedder = embedder
-        self.sessions = {
-            (dialogue.name, session.number): tuple(self._encode(session))
-            for dialogue in dialogues
-            for session in dialogue.sessions
-        }
-        self.query_vectors: dict[str, FloatArray] = {}
-        self.embed_ms: list[float] = []
-
-    def _encode(self, session: Session) -> Iterator[EncodedText]:
-        before = ""
-        for said in session.messages:
-            yield encode(said.text, self.embedder, session.date, before)
-            before = said.text
-
-    def query_vector(self, text: str) -> FloatArray:
-        if text not in self.query_vectors:
-            started = perf_counter()
-            self.query_vectors[text] = self.embedder.embed([text])[0]
-            self.embed_ms.append((perf_counter() - started) * 1000)
-        return self.query_vectors[text]
-
-
-@contextmanager
-def open_store(embedder: Any, now: datetime, index: IndexKind = "auto") -> Iterator[Memory]:
-    with TemporaryDirectory() as folder:
-        file = Path(folder) / "memory.db"
-        with Memory.open(file, now=now, index_dir=Path(folder) / "index", index=index) as memory:
-            memory.use_embedder(embedder.id, embedder.dimension)
-            yield memory
-
-
-def record(memory: Memory, dialogue: Dialogue, texts: Texts) -> dict[str, int]:
-    """Record a dialogue, one conversation a session; the memory of each key."""
-    messages: dict[str, int] = {}
-    with memory.store.write():
-        for session in dialogue.sessions:
-            conversation = memory.new_conversation(f"session {session.number}", session.date)
-            encoded = texts.sessions[dialogue.name, session.number]
-            for said, text in zip(session.messages, encoded, strict=True):
-                messages[said.key] = memory.record_message(
-                    text, session.date, conversation_id=conversation, speaker=said.speaker
-                )
-    rows = memory.store.read("SELECT message_id, id FROM memories WHERE kind = 'message'")
-    by_message = {row["message_id"]: row["id"] for row in rows}
-    return {key: by_message[message_id] for key, message_id in messages.items()}
-
-
-def ask(memory: Memory, question: Question, texts: Texts, known: dict[str, int]) -> Outcome:
-    now = memory_end(memory)
+def ask(
+    memory: Memory, question: Question, texts: Texts, known: dict[str, int], now: datetime
+) -> Outcome:
     vector = texts.query_vector(memory.query_text(question.text))
     recalled = memory.recall(question.text, vector, now, k=N_RANKED)
     ranks = rank_all(recalled.memories, [known[key] for key in question.evidence])
     return Outcome(question.category, ranks, recalled.elapsed_ms)
-
-
-def memory_end(memory: Memory) -> datetime:
-    """A day after the last message: when the questions are asked."""
-    return memory.conversations(limit=1)[0].last_used + timedelta(days=1)
 
 
 def rank_all(memories: Sequence[RecalledMemory], wanted: Iterable[int]) -> tuple[int, ...]:
@@ -143,21 +88,25 @@ def collect_examples(
 
 
 def fit(
-    files: Sequence[Path], embedder: Any, *, on_progress: Callable[[str], None] = lambda line: None
+    texts: Texts,
+    dialogues: Sequence[Dialogue],
+    *,
+    without: Sequence[str] = (),
+    on_progress: Callable[[str], None] = lambda line: None,
 ) -> dict[str, Any]:
-    """Weights fitted on all the files, and what they are worth with one file left out at a time."""
-    dialogues = load_dialogues(files)
-    on_progress(f"embedding {sum(d.n_messages for d in dialogues)} messages")
-    names, examples = collect_examples(dialogues, Texts(dialogues, embedder))
+    """Weights fitted on all the files, and what they are worth with one file left out at a time:
+    with every signal, and again without each of `without`."""
+    names, examples = collect_examples(dialogues, texts)
     on_progress(f"fitting on {len(examples)} questions")
     counted = [example for example in examples if example.category != ADVERSARIAL]
-    return {
-        "left_out": cross_validate(counted),
-        "weights": {
-            name: round(float(weight), 3)
-            for name, weight in zip(names, fit_weights(counted), strict=True)
-        },
-    }
+    report: dict[str, Any] = {"left_out": cross_validate(counted)}
+    for signal in without:
+        on_progress(f"without {signal}")
+        column = names.index(signal)
+        fewer = [replace(e, signals=np.delete(e.signals, column, axis=1)) for e in counted]
+        report.setdefault("left_out_without", {})[signal] = cross_validate(fewer)
+    fitted = zip(names, fit_weights(counted), strict=True)
+    return {**report, "weights": {name: round(float(weight), 3) for name, weight in fitted}}
 
 
 def summarise(outcomes: Sequence[Outcome]) -> dict[str, Any]:
@@ -181,69 +130,79 @@ def report_of(outcomes: Sequence[Outcome]) -> dict[str, Any]:
     }
 
 
-def run(
-    files: Sequence[Path],
-    embedder: Any,
-    *,
-    priors: bool = True,
-    pooled: bool = True,
-    indexes: Sequence[IndexKind] = ("auto",),
-    on_progress: Callable[[str], None] = lambda line: None,
-) -> dict[str, Any]:
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What one run asks of which stores. `n_filled`: messages in one more pooled store, 0 for none."""
+
+    dialogues: Sequence[Dialogue]
+    texts: Texts
+    priors: bool = True
+    n_filled: int = 0
+    filler: Filler | None = None
+    say: Callable[[str], None] = lambda line: None
+
+    @property
+    def n_messages(self) -> int:
+        return sum(dialogue.n_messages for dialogue in self.dialogues)
+
+
+def run(plan: Plan, indexes: Sequence[IndexKind] = ("auto",)) -> dict[str, Any]:
     """The benchmark's JSON object: a store for each file, and beside it all files in one.
 
     By several kinds of index: an object for each of them.
     """
-    dialogues = load_dialogues(files)
-    on_progress(f"embedding {sum(d.n_messages for d in dialogues)} messages")
-    texts = Texts(dialogues, embedder)
-    reports = {
-        kind: _run_with(dialogues, texts, kind, priors, pooled, on_progress) for kind in indexes
-    }
-    return (
-        reports[indexes[0]]
-        if len(indexes) == 1
-        else {str(kind): found for kind, found in reports.items()}
-    )
+    reports = {str(kind): _run_with(plan, kind) for kind in indexes}
+    return reports if len(reports) > 1 else next(iter(reports.values()))
 
 
-def _run_with(
-    dialogues: Sequence[Dialogue],
-    texts: Texts,
-    index: IndexKind,
-    priors: bool,
-    pooled: bool,
-    on_progress: Callable[[str], None],
-) -> dict[str, Any]:
+def _run_with(plan: Plan, index: IndexKind) -> dict[str, Any]:
     outcomes: list[Outcome] = []
-    for dialogue in dialogues:
-        on_progress(f"{dialogue.name}: {len(dialogue.questions)} questions")
-        with open_store(texts.embedder, dialogue.sessions[0].date, index) as memory:
-            outcomes += _ask_all(memory, [dialogue], texts, priors)
+    begun: Counter[str] = Counter()
+    for dialogue in plan.dialogues:
+        plan.say(f"{dialogue.name}: {len(dialogue.questions)} questions")
+        with open_store(plan.texts.embedder, dialogue.sessions[0].date, index) as memory:
+            outcomes += _ask_all(plan, memory, [dialogue])
+            begun.update(memory.boundary_counts())
     report = report_of(outcomes)
-    if pooled:
-        on_progress("all files in one store")
-        with open_store(texts.embedder, dialogues[0].sessions[0].date, index) as memory:
-            report["pooled"] = report_of(_ask_all(memory, dialogues, texts, priors))
-    times = [outcome.ms for outcome in outcomes]
-    report["embed_ms"] = round(float(np.median(texts.embed_ms)), 2)
-    report["query_ms"] = {
-        "p50": round(float(np.percentile(times, 50)), 2),
-        "p99": round(float(np.percentile(times, 99)), 2),
+    plan.say("all files in one store")
+    report["pooled"] = _pooled(plan, index, 0)
+    if plan.filler is not None:
+        plan.say(f"all files in one store of {plan.n_filled} messages")
+        report["filled"] = _pooled(plan, index, plan.n_filled - plan.n_messages)
+    report["episodes"] = {
+        "turns": plan.n_messages,
+        "begun_by": dict(begun),
+        "boundary_shares": boundary_shares(begun),
     }
+    report["embed_ms"] = round(float(np.median(plan.texts.embed_ms)), 2)
+    report["query_ms"] = _percentiles(outcomes)
     return report
 
 
-def _ask_all(
-    memory: Memory, dialogues: Sequence[Dialogue], texts: Texts, priors: bool
-) -> list[Outcome]:
-    memory.priors = priors
-    known = [record(memory, dialogue, texts) for dialogue in dialogues]
+def _pooled(plan: Plan, index: IndexKind, n_filling: int) -> dict[str, Any]:
+    """Every question to one store of all files and `n_filling` messages more."""
+    with open_store(plan.texts.embedder, plan.dialogues[0].sessions[0].date, index) as memory:
+        if plan.filler is not None and n_filling > 0:
+            plan.filler.record(memory, plan.dialogues, n_filling)
+        outcomes = _ask_all(plan, memory, plan.dialogues)
+        n = memory.stats()["messages"]
+    return {"messages": n, **report_of(outcomes), "query_ms": _percentiles(outcomes)}
+
+
+def _ask_all(plan: Plan, memory: Memory, dialogues: Sequence[Dialogue]) -> list[Outcome]:
+    memory.priors = plan.priors
+    known = [record(memory, dialogue, plan.texts) for dialogue in dialogues]
+    now = memory_end(memory)
     return [
-        ask(memory, question, texts, keys)
+        ask(memory, question, plan.texts, keys, now)
         for dialogue, keys in zip(dialogues, known, strict=True)
         for question in dialogue.questions
     ]
+
+
+def _percentiles(outcomes: Sequence[Outcome]) -> dict[str, float]:
+    times = [outcome.ms for outcome in outcomes]
+    return {f"p{at}": round(float(np.percentile(times, at)), 2) for at in (50, 99)}
 
 
 @click.command("recall")
@@ -262,6 +221,14 @@ def _ask_all(
     default=("auto",),
     help="The recall index, again and again for several in one run.",
 )
+@click.option(
+    "--without", multiple=True, type=click.Choice(list(WEIGHTS)), help="--fit: again without it."
+)
+@click.option(
+    "--fill", default=0, type=click.IntRange(0), help="Also one store of all files and as many."
+)
+@click.option("--surprise", is_flag=True, help="Episodes by the chat model's surprise. Minutes.")
+@click.option("-m", "--model", help="--surprise: the model, an id or a file.")
 @click.pass_obj
 def command(
     settings: Settings,
@@ -269,8 +236,16 @@ def command(
     no_priors: bool,
     fitting: bool,
     indexes: tuple[IndexKind, ...],
+    without: tuple[str, ...],
+    fill: int,
+    surprise: bool,
+    model: str | None,
 ) -> None:
-    """Evidence recall on LoCoMo files."""
+    """Evidence recall on LoCoMo files.
+
+    --fill N records all files among sentences of the installed Python's documentation, N messages
+    in all, spoken by the files' speakers on the files' days; `bench index --prepare` embeds them.
+    """
     from assistant.conversation.assemble import open_embedder
 
     embedder = open_embedder(settings.paths, settings.config)
@@ -280,8 +255,29 @@ def command(
     def say(line: str) -> None:
         click.echo(line, err=True)
 
+    filler = Filler(settings.paths.data_dir / "bench", embedder, say) if fill else None
+    dialogues = load_dialogues(files)
+    say(f"embedding {sum(d.n_messages for d in dialogues)} messages")
+    texts = Texts(dialogues, embedder)
+    if surprise:
+        _measure_surprises(settings, model, texts, dialogues, say)
     if fitting:
-        print_report(fit(files, embedder, on_progress=say), settings)
-        return
-    report = run(files, embedder, priors=not no_priors, indexes=indexes, on_progress=say)
+        report = fit(texts, dialogues, without=without, on_progress=say)
+    else:
+        report = run(Plan(dialogues, texts, not no_priors, fill, filler, say), indexes)
     print_report(report, settings)
+
+
+def _measure_surprises(
+    settings: Settings,
+    model: str | None,
+    texts: Texts,
+    dialogues: Sequence[Dialogue],
+    say: Callable[[str], None],
+) -> None:
+    from assistant.conversation.assemble import load_model, open_catalogue
+
+    wanted = model or settings.config.text("model")
+    catalogue = open_catalogue(settings.paths)
+    with load_model(catalogue.path_of(catalogue.chosen(wanted)), settings.config) as meter:
+        texts.measure_surprises(dialogues, meter, say)

@@ -156,13 +156,17 @@ def stats(settings: Settings) -> None:
     """How much is remembered, and by what episodes begin."""
     with opened_memory(settings, datetime.now(UTC), read_only=True) as store:
         counts, boundaries, jobs = store.stats(), store.boundary_counts(), store.job_counts()
+        shares = store.boundary_shares()
     if settings.json:
-        print_json({"v": 1, "counts": counts, "episodes_begun_by": boundaries, "jobs": jobs})
+        told = {"counts": counts, "episodes_begun_by": boundaries, "boundary_shares": shares}
+        print_json({"v": 1, **told, "jobs": jobs})
         return
     for name, count in counts.items():
         print_text(f"{count:>9}  {name}")
     for name, count in boundaries.items():
         print_text(f"{count:>9}  episodes begun by {name}")
+    for name, share in shares.items():
+        print_text(f"{share:>9.0%}  of the boundaries within talk are by {name}")
     for name, count in jobs.items():
         print_text(f"{count:>9}  {name} jobs")
 

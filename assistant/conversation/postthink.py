@@ -86,8 +86,13 @@ def mean_surprise(
     if meter is None or own is None:
         return None
     before = [m.text for m in memory.messages(own.conversation_id) if m.id < own.id][-1:]
-    context = meter.tokenize(before[0] + "\n")[-N_CONTEXT_TOKENS:] if before else []
-    tokens = meter.tokenize(own.text)[:N_SURPRISE_TOKENS]
+    return measure_surprise(own.text, "".join(before), meter)
+
+
+def measure_surprise(text: str, before: str, meter: SurpriseMeter) -> float | None:
+    """Nats a token of a text after the one before it; None where it is empty or was stopped."""
+    context = meter.tokenize(before + "\n")[-N_CONTEXT_TOKENS:] if before else []
+    tokens = meter.tokenize(text)[:N_SURPRISE_TOKENS]
     values = meter.surprise([*context, *tokens], sequence=SEQUENCE_SURPRISE, n_context=len(context))
     return sum(values) / len(values) if tokens and len(values) == len(tokens) else None
 

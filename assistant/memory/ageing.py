@@ -136,6 +136,12 @@ class AgeingMemory:
             portrait.make_days(self.store, now)
         return portrait.read_days(self.store, limit)
 
+    def observe_turn(self, turn_id: int, surprise: float | None, now: datetime) -> None:
+        """Put a finished turn into an episode, as its post-think job does: by its surprise in nats a
+        token, where that is known, else by embedding distance."""
+        with self.store.write() as connection:
+            episodes.observe_turn(connection, turn_id, surprise, now)
+
     def episodes(self, conversation_id: int | None = None) -> list[Episode]:
         """Episodes in the order they began; those of one conversation, or all."""
         return episodes.read_episodes(self.store, conversation_id)
@@ -143,6 +149,10 @@ class AgeingMemory:
     def boundary_counts(self) -> dict[str, int]:
         """How many episodes began by a start, a pause, surprise, or embedding distance."""
         return episodes.count_boundaries(self.store)
+
+    def boundary_shares(self) -> dict[str, float]:
+        """Of those begun by surprise or embedding distance, the share of each; empty without any."""
+        return episodes.boundary_shares(self.boundary_counts())
 
     def quoted_memories(self, turn_id: int) -> list[int]:
         """The memories given to the model in a turn whose words its reply took up."""

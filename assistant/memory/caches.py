@@ -1,4 +1,5 @@
-"""What recall keeps of one store in RAM: columns, vectors and the graph. Any of it can be rebuilt."""
+"""What recall keeps of one store in RAM: columns, episodes, vectors and the graph. Any of it can be
+rebuilt."""
 
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from typing import Final
 from assistant.memory import ranking_file
 from assistant.memory.columns import Columns
 from assistant.memory.entity_graph import GROWTH, EntityGraph
+from assistant.memory.episode_rows import EpisodeRows
 from assistant.memory.schema import Store
 from assistant.memory.vectors import Meaning
 
@@ -22,10 +24,12 @@ class Caches:
     folder: Path | None = None
     columns: Columns = field(default_factory=Columns)
     graph: EntityGraph = field(default_factory=EntityGraph)
+    episodes: EpisodeRows = field(default_factory=EpisodeRows)
 
     def refresh(self, store: Store) -> None:
         """Catch up with what this or another process wrote."""
         self.refresh_columns(store)
+        self.episodes.refresh(store, self.columns)
         self.vectors.refresh(store)
 
     def refresh_columns(self, store: Store) -> None:

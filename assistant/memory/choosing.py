@@ -20,8 +20,10 @@ UNRELATED: Final = {"window": 0.15, "meaning": 0.2, "context": 0.25}
 MIN_GIVEN: Final = 2  # given before weakness ends the list
 # The least that words and meaning together must say for the best memory, or nothing is given: small
 # talk ("Thanks, that helps.") reaches 1.1 over 16 unrelated facts, a question about one 2.5 and more.
+# By shares of their own: what is about the question at all does not change when the ranking is fitted.
+FIT: Final = {"words": 1.5, "meaning": 2.9}
 MIN_FIT: Final = 1.2
-MIN_FIT_OF_WORDS: Final = 0.3  # where there is no vector
+MIN_SHARE_OF_WORDS: Final = 0.2  # where there is no vector
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,10 +60,16 @@ def choose(
 
 def _fits(ranked: Sequence[RecalledMemory]) -> bool:
     """Whether any memory is about the question at all: a score alone only says which is nearest."""
-    pairs = [(m.signals.get("words", 0.0), m.signals.get("meaning", 0.0)) for m in ranked]
+    pairs = [(_raw(memory, "words"), _raw(memory, "meaning")) for memory in ranked]
     if any(meaning for _, meaning in pairs):
-        return max(words + meaning for words, meaning in pairs) >= MIN_FIT
-    return max((words for words, _ in pairs), default=0.0) >= MIN_FIT_OF_WORDS
+        fits = (FIT["words"] * words + FIT["meaning"] * meaning for words, meaning in pairs)
+        return max(fits) >= MIN_FIT
+    return max((words for words, _ in pairs), default=0.0) >= MIN_SHARE_OF_WORDS
+
+
+def _raw(memory: RecalledMemory, signal: str) -> float:
+    """A signal before its weight."""
+    return memory.signals.get(signal, 0.0) / WEIGHTS[signal].value
 
 
 def _refuse(
@@ -93,7 +101,4 @@ def _content(memory: RecalledMemory) -> frozenset[str]:
 
 
 def _is_unrelated(memory: RecalledMemory) -> bool:
-    return all(
-        memory.signals.get(name, 0.0) < least * WEIGHTS[name].value
-        for name, least in UNRELATED.items()
-    )
+    return all(_raw(memory, name) < least for name, least in UNRELATED.items())

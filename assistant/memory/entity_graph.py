@@ -56,13 +56,12 @@ class EntityGraph:
         return True
 
     def to_arrays(self) -> dict[str, npt.NDArray[Any]]:
-        assert self._graph is not None
         return {
             "graph_layout": np.array([self._layout]),
-            "graph_starts": self._graph.starts,
-            "graph_targets": self._graph.targets.astype(np.int32),
+            "graph_starts": self.graph.starts,
+            "graph_targets": self.graph.targets.astype(np.int32),
             "graph_entities": self._entities,
-            "graph_memories": np.array(self._graph.n_memories),
+            "graph_memories": np.array(self.graph.n_memories),
         }
 
     def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> None:
@@ -97,11 +96,24 @@ class EntityGraph:
     ) -> FloatArray:
         """PageRank of the first `n_memories` rows, the highest being 1.
 
-        `rows` (m,) and `similarities` (m,) are the nearest passages. Seeds are the query's phrases,
-        each by its rarity (HippoRAG's node specificity), and the passages.
+        `rows` (m,) and `similarities` (m,) are the nearest passages.
         """
-        graph = self._graph
-        assert graph is not None
+        seeds, mass = self.seeds(store, query, rows, similarities)
+        ranks = pagerank(self.graph, seeds, mass)[: self.graph.n_memories]
+        best = float(ranks.max(initial=0))
+        return ranks / np.float32(best) if best > 0 else ranks
+
+    @property
+    def graph(self) -> Graph:
+        assert self._graph is not None  # after `refresh`
+        return self._graph
+
+    def seeds(
+        self, store: Store, query: str, rows: RowArray, similarities: FloatArray
+    ) -> tuple[RowArray, npt.NDArray[np.float64]]:
+        """Nodes to start from and their mass: the query's phrases, each by its rarity (HippoRAG's
+        node specificity), and the passages."""
+        graph = self.graph
         keys = seed_keys(query)
         found = store.read(
             f"SELECT id FROM entities WHERE key IN ({','.join('?' * len(keys))})", keys
@@ -113,10 +125,5 @@ class EntityGraph:
         phrases = graph.n_memories + places[inside]
         degrees = graph.degrees(phrases)
         close = rows < graph.n_memories
-        seeds = np.concatenate([phrases, rows[close]])
-        mass = np.concatenate(
-            [1 / np.maximum(degrees, 1), PASSAGE_SHARE * np.maximum(similarities[close], 0)]
-        )
-        ranks = pagerank(graph, seeds, mass)[: graph.n_memories]
-        best = float(ranks.max(initial=0))
-        return ranks / np.float32(best) if best > 0 else ranks
+        mass = [1 / np.maximum(degrees, 1), PASSAGE_SHARE * np.maximum(similarities[close], 0)]
+        return np.concatenate([phrases, rows[close]]), np.concatenate(mass)

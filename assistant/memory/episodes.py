@@ -9,7 +9,7 @@ pause always ends an episode. Surprise comes in as a plain float; this knows row
 
 import sqlite3
 import statistics
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
@@ -20,6 +20,7 @@ from assistant.memory.schema import Store, from_text, to_text
 from assistant.memory.sentences import content_words, split_sentences
 
 Boundary = Literal["start", "gap", "surprise", "embedding"]
+SEEN: Final = ("surprise", "embedding")  # boundaries by what is said, not by its time
 
 # How many sigma above the window's mean: default, minimum, maximum of the paper's gamma.
 GAMMA: Final = 1.0
@@ -209,3 +210,11 @@ def count_boundaries(store: Store) -> dict[str, int]:
     """How many episodes each kind of boundary began."""
     rows = store.read("SELECT boundary, count(*) FROM episodes GROUP BY boundary")
     return {str(row[0]): int(row[1]) for row in rows}
+
+
+def boundary_shares(counts: Mapping[str, int]) -> dict[str, float]:
+    """Of the episodes that begin in the middle of a conversation's talk, the share of each way to see
+    it: surprise, or embedding distance where no model measured it. Empty without such episodes."""
+    seen = {kind: counts.get(kind, 0) for kind in SEEN}
+    total = sum(seen.values())
+    return {kind: round(count / total, 4) for kind, count in seen.items()} if total else {}

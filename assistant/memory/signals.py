@@ -16,6 +16,7 @@ from assistant.memory.caches import Caches
 from assistant.memory.columns import ROLES, STATES, Columns
 from assistant.memory.cues import ASKS, DATE, NAME
 from assistant.memory.entity_graph import EntityGraph
+from assistant.memory.episode_rows import best_of, rows_of_best
 from assistant.memory.question import Question
 from assistant.memory.retention import retention_of_many
 from assistant.memory.schema import Store
@@ -131,7 +132,8 @@ def measure(
     asked = Asked(columns, vectors, vector if vectors.fits(vector) else None)
     near = asked.nearest(allowed)
     connected = _connected(store, columns, question, caches.refresh_graph(store), near)
-    rows = _candidates(columns, allowed, terms, sessions, connected, near)
+    episodes = caches.episodes.positions(columns)
+    rows = _candidates(columns, allowed, terms, sessions, episodes, connected, near)
     if len(rows) == 0:
         return Signals(rows, {})
     before, after = columns.previous[rows], columns.next[rows]
@@ -147,6 +149,7 @@ def measure(
         "neighbours": np.maximum(cosines.contexts[prior], cosines.contexts[following]),
         "words": words,
         "window": terms.rarity @ window / terms.total,
+        "episode": best_of(episodes, cosines.rows, cosines.texts[:-1])[episodes[rows]],
         "session": sessions[columns.session[rows]],
         "time": _in_time(columns.created[rows], question),
         "answer": cues & question.wanted > 0,
@@ -208,6 +211,7 @@ def _candidates(
     allowed: BoolArray,
     terms: Terms,
     sessions: FloatArray,
+    episodes: RowArray,
     connected: FloatArray,
     near: Sequence[Found],
 ) -> RowArray:
@@ -218,6 +222,7 @@ def _candidates(
         _by_words(columns, terms),
         *(rows for rows, _ in near),
         _by_session(columns, sessions),
+        rows_of_best(episodes, near),
         _largest(connected, N_BY_GRAPH),
     ]
     rows = np.unique(np.concatenate(found))

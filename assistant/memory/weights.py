@@ -24,6 +24,7 @@ WEIGHTS: Final = {
     "neighbours": Weight(5.3, "the better of the two neighbours' contexts (EM-LLM's contiguity)"),
     "words": Weight(1.5, "share of the query's terms in the text, by their rarity"),
     "window": Weight(1.5, "the same in the text and its two neighbours"),
+    "episode": Weight(0.0, "the best cosine of a text of the episode (HCAM, EM-LLM)"),
     "session": Weight(2.1, "BM25 of the session, as a share of the query's terms' rarity"),
     "time": Weight(4.0, "said in the stretch of days that the query names"),
     "answer": Weight(1.2, "holds the sort of answer asked for: a date, a number, a name"),
