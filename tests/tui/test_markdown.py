@@ -1,4 +1,4 @@
-"""An answer looks the same while it streams and when it stands still; both keep to their width."""
+"""An answer looks the same while it streams and when it stands still, and keeps to its width."""
 
 from pathlib import Path
 
@@ -7,15 +7,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
-from textual.widgets import Markdown
+from textual.content import Content
 
 import assistant.tui.app as app_module
 from assistant.tui.app import AssistantApp
 from assistant.tui.themes import DARK
-from assistant.tui.widgets.answer import Answer, split_finished, stop_stream
+from assistant.tui.widgets.answer import Answer
+from assistant.tui.widgets.markdown_parser import split_finished
 from assistant.tui.widgets.markdown_text import draw_markdown
 from assistant.tui.widgets.prompt import PromptInput
-from assistant.tui.widgets.still_answer import StillAnswer
 from assistant.tui.widgets.transcript import Transcript
 from tui_fakes import FakeEngine, FakeStore, drawn, is_idle, make_app, wait_for
 
@@ -33,33 +33,47 @@ SAMPLES = {
 }
 
 
-class Both(App[None]):
-    """One answer as it streams, or as it stands."""
+class Growing(App[None]):
+    """One answer that gets its text in pieces of `size` characters."""
 
     CSS_PATH = [Path(app_module.__file__).parent / file for file in AssistantApp.CSS_PATH]  # noqa: RUF012
 
-    def __init__(self, text: str, still: bool) -> None:
+    def __init__(self) -> None:
         super().__init__()
-        self._text, self._still = text, still
         self.register_theme(DARK)
         self.theme = DARK.name
 
     def compose(self) -> ComposeResult:
         with VerticalScroll():
-            yield (StillAnswer if self._still else Answer)(self._text, classes="answer")
-
-
-async def lines_of(text: str, still: bool) -> list[str]:
-    app = Both(text, still)
-    async with app.run_test(size=(64, 40)) as pilot:
-        await pilot.pause(0.05)
-        return [line.rstrip() for line in drawn(app).rstrip().splitlines()]  # type: ignore[arg-type]
+            yield Answer(classes="answer")
 
 
 @pytest.mark.parametrize("name", SAMPLES)
-async def test_an_answer_looks_the_same_streaming_and_standing(name: str) -> None:
-    text = SAMPLES[name]
-    assert await lines_of(text, still=True) == await lines_of(text, still=False)
+async def test_an_answer_in_pieces_looks_as_it_does_in_one(name: str) -> None:
+    text, app = SAMPLES[name], Growing()
+    async with app.run_test(size=(64, 40)) as pilot:
+        answer = app.query_one(Answer)
+
+        def looks() -> list[str]:
+            return [line.rstrip() for line in drawn(app).rstrip().splitlines()]  # type: ignore[arg-type]
+
+        for start in range(0, len(text), 7):
+            answer.append(text[start : start + 7])
+            await pilot.pause()
+        in_pieces = looks()
+        answer.show("")
+        await pilot.pause()
+        assert looks() == []
+        answer.show(text)
+        await pilot.pause()
+        assert looks() == in_pieces
+        assert looks() == [
+            line.plain.rstrip() for line in indented(text, answer.content_size.width)
+        ]
+
+
+def indented(text: str, width: int) -> list[Content]:
+    return [Content(" ") + line if line else line for line in draw_markdown(text, width)]
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -80,20 +94,13 @@ async def test_a_long_answer_in_small_pieces_ends_up_whole_and_with_few_widgets(
         prompt.fill("go")
         prompt.action_send()
         transcript = app.screen.query_one(Transcript)
-        await wait_for(pilot, lambda: bool(transcript.last and transcript.last.query(StillAnswer)))
+        await wait_for(pilot, lambda: len(transcript.query(Answer)) > 1)
+        assert len(transcript.query(Answer)) < 8
         await wait_for(pilot, lambda: is_idle(app))
         view = transcript.last
         assert view is not None
         assert view.reply == text
-        assert [answer.source for answer in view.query(StillAnswer)] == [text]
-        assert not view.query(Answer)
-
-
-async def test_a_stream_that_never_began_is_stopped_without_ending_whoever_waits() -> None:
-    app = Both("text", still=False)
-    async with app.run_test():
-        await stop_stream(Markdown.get_stream(app.query_one(Answer)))
-        assert app.query_one(Answer).source == "text"
+        assert [answer.source for answer in view.query(Answer)] == [text]
 
 
 @given(st.text(max_size=300), st.integers(1, 90))

@@ -464,10 +464,10 @@ class ChatScreen(StoreScreen[None]):
     async def refresh_list(self) -> None:
         """Fetch and draw the list of conversations."""
         conversations = await self.ask(lambda store: store.conversations())
-        if conversations is not None:
-            self.query_one(ConversationList).show(
-                conversations, self.backend.clock(), self.conversation_id
-            )
+        if conversations is None:
+            return
+        for shown in self.query(ConversationList):  # none is left while the app ends
+            shown.show(conversations, self.backend.clock(), self.conversation_id)
 
     def action_consent(self) -> None:
         self._consent.focus()

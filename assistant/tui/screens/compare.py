@@ -8,13 +8,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.screen import Screen
-from textual.widgets import Markdown, Static
+from textual.widgets import Static
 
 from assistant.conversation.events import Phase, Replied, TokenText
 from assistant.tui.messages import EngineFree, EventsWaiting, JobFailed
 from assistant.tui.session import TurnText
-from assistant.tui.text import clean, one_line, plain
-from assistant.tui.widgets.answer import Answer, stop_stream
+from assistant.tui.text import one_line, plain
+from assistant.tui.widgets.answer import Answer
 from assistant.tui.widgets.key_bar import KeyBar
 from assistant.tui.widgets.phase import PhaseLine
 from assistant.tui.worker import DRAWS_PER_SECOND, Backend, Listener
@@ -54,18 +54,17 @@ class CompareScreen(Screen[None]):
             self.notify("The model is busy. Try again when it is not.", markup=False)
             self.dismiss()
             return
-        self._stream = Markdown.get_stream(self.query_one("#other", Answer))
         self._running = True
         turn_id, ids, now = self._turn.turn_id, self._memory_ids, self._backend.clock()
         self._backend.play(lambda engine: engine.answer_without(turn_id, ids, now), self._listener)
 
     @on(EventsWaiting)
-    async def draw_events(self) -> None:
+    def draw_events(self) -> None:
         events = self._listener.mailbox.take()
         line = self.query_one(PhaseLine)
         for event in events:
             if isinstance(event, TokenText):
-                await self._stream.write(clean(event.text))
+                self.query_one("#other", Answer).append(event.text)
             elif isinstance(event, Phase):
                 line.phase = event
             elif isinstance(event, Replied):
@@ -78,12 +77,11 @@ class CompareScreen(Screen[None]):
         self.notify(plain(str(event.error)).plain, severity="error", markup=False)
 
     @on(EngineFree)
-    async def free(self) -> None:
-        await self.draw_events()
+    def free(self) -> None:
+        self.draw_events()
         self._backend.job_done()
         self._running = False
         self.query_one(PhaseLine).phase = None
-        await stop_stream(self._stream)
 
     def action_back(self) -> None:
         """Esc stops the answer first, and leaves when it is still."""

@@ -1,9 +1,4 @@
-"""Markdown drawn as one piece of text: the same parser, colours and spacing as a streamed `Answer`.
-
-A streamed answer is 10 to 20 widgets, each of which costs 2 to 4 ms to mount and is laid out again
-with every other; a conversation that is opened draws each of its answers as one. Pure: text and a
-width in cells in, lines out.
-"""
+"""Markdown drawn as one piece of text. Pure: text and a width in cells in, lines out."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -11,7 +6,7 @@ from typing import Final
 from markdown_it.tree import SyntaxTreeNode
 from textual.content import Content, Span
 
-from assistant.tui.widgets.answer import colour_code, make_parser
+from assistant.tui.widgets.markdown_parser import colour_code, make_parser
 
 LEAST_WIDTH: Final = 8  # cells: below it, deep nesting would leave nothing to write on
 BULLETS: Final = ("• ", "◦ ", "▪ ")

@@ -11,16 +11,15 @@ from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
 from textual.message import Message
-from textual.widgets import Markdown, Static
-from textual.widgets.markdown import MarkdownStream
+from textual.widgets import Static
 
 from assistant.records import Recall, RecalledMemory, Reply
 from assistant.tui.session import TurnText
 from assistant.tui.text import FAINT, clean, count, day, one_line, plain
-from assistant.tui.widgets.answer import Answer, make_parser, split_finished, stop_stream
-from assistant.tui.widgets.still_answer import StillAnswer
+from assistant.tui.widgets.answer import Answer
+from assistant.tui.widgets.markdown_parser import make_parser, split_finished
 
-MOST_BLOCKS = 3  # blocks of a growing answer kept as widgets of their own
+MOST_LINES = 24  # drawn lines of a growing answer until what is finished of it is set aside
 
 
 class TurnView(Vertical, can_focus=True):
@@ -67,11 +66,8 @@ class TurnView(Vertical, can_focus=True):
         super().__init__(classes="turn")
         self.turn = turn
         self.branch = ""  # "2/3" where the person or the model said it in other ways too
-        self._answer: Answer | StillAnswer = (
-            StillAnswer(turn.reply, classes="answer") if turn.reply else Answer(classes="answer")
-        )
+        self._answer = Answer(turn.reply, classes="answer")
         self._footer = Static("", classes="turn-footer")
-        self._stream: MarkdownStream | None = None
         self._said: list[Content] = []
         self._open = False
         self._n_words = 1
@@ -89,7 +85,7 @@ class TurnView(Vertical, can_focus=True):
 
     @property
     def reply(self) -> str:
-        return self._written if self._stream else self.turn.reply
+        return self.turn.reply or self._written
 
     @property
     def n_words(self) -> int:
@@ -112,39 +108,29 @@ class TurnView(Vertical, can_focus=True):
 
     async def write(self, text: str) -> None:
         """Append a piece of the answer."""
-        if self._stream is None:
-            assert isinstance(self._answer, Answer), "a finished answer is not written to"
-            self._stream = Markdown.get_stream(self._answer)
         self._n_words += text.count(" ")  # about: it is drawn while the answer grows
         text = clean(text)
         self._written += text
-        await self._stream.write(text)
-        if len(self._answer.children) > MOST_BLOCKS:
-            await self._freeze()
+        self._answer.append(text)
+        if self._answer.n_lines > MOST_LINES:
+            await self._set_finished_aside()
 
-    async def _freeze(self) -> None:
-        """Turn the finished blocks into one widget: every draw lays out all that are mounted."""
-        assert isinstance(self._answer, Answer)
-        assert self._stream is not None
-        await stop_stream(self._stream)
+    async def _set_finished_aside(self) -> None:
+        """Into a widget that is not drawn again: each piece draws the whole of what still grows."""
         finished, growing = split_finished(self._answer.source)
-        with self.app.batch_update():
-            if finished.strip():
-                await self.mount(StillAnswer(finished, classes="answer"), before=self._answer)
-                await self._answer.update(growing)
-        self._stream = Markdown.get_stream(self._answer)
+        if finished.strip():
+            with self.app.batch_update():
+                await self.mount(Answer(finished, classes="answer"), before=self._answer)
+                self._answer.show(growing)
 
     async def finish(self, turn: TurnText) -> None:
         """The reply is complete or stopped; `turn` holds it as it was recorded."""
-        if self._stream is not None:
-            await stop_stream(self._stream)
-            self._stream = None
-        if isinstance(self._answer, Answer) and turn.reply:
-            still = StillAnswer(turn.reply, classes="answer")
+        if turn.reply:
+            pieces = list(self.query_children(".answer"))
             with self.app.batch_update():  # it looks the same, so nobody must see it change
-                await self.query_children(".answer").remove()
-                await self.mount(still, after=self.query_one(".prompt-text"))
-            self._answer = still
+                self._answer.show(clean(turn.reply))
+                for piece in pieces[:-1]:
+                    await piece.remove()
         self.update_turn(turn)
 
     def action_ask(self, what: str) -> None:
