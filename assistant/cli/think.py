@@ -9,9 +9,11 @@ from time import perf_counter
 
 import click
 
+from assistant.cli.input import confirm
 from assistant.cli.opening import opened_memory
-from assistant.cli.output import print_json, print_text
+from assistant.cli.output import note, print_json, print_text
 from assistant.cli.settings import Settings
+from assistant.errors import UsageError
 
 
 @click.command()
@@ -21,18 +23,38 @@ from assistant.cli.settings import Settings
     metavar="SECONDS",
     help="Begin no further turn after this long; the rest waits.",
 )
+@click.option(
+    "--rebuild", is_flag=True, help="Draw anew all that was derived; your own changes stay."
+)
 @click.pass_obj
-def think(settings: Settings, timeout: float | None) -> None:
+def think(settings: Settings, timeout: float | None, rebuild: bool) -> None:
     """Work off the queue of finished turns, and stop.
 
     It does nothing where nothing waits, where thoughts are switched off, or where another
     assistant is at work on the queue. An open chat does the same by itself.
     """
+    if rebuild and not _queue_all(settings):
+        return
     n_done = _work_off(settings, timeout) if _is_waiting(settings) else 0
     if settings.json:
         print_json({"v": 1, "turns": n_done})
     elif not settings.quiet:
         print_text(f"Thought over {n_done} turns." if n_done else "There was nothing to do.")
+
+
+def _queue_all(settings: Settings) -> bool:
+    """Hide what was derived and queue every turn. False where the person thinks better of it."""
+    if settings.config.text("memory.mode") == "off":
+        raise UsageError("In memory.mode off nothing is thought over.", "Set it to auto or ask.")
+    if not settings.paths.database.exists():
+        return True
+    if not confirm("Draw all derived thoughts anew?", settings):
+        return False
+    now = datetime.now(UTC)
+    with opened_memory(settings, now) as store:
+        n_hidden = store.rebuild_thoughts(now)
+    note(f"{n_hidden} thoughts are drawn anew.", settings)
+    return True
 
 
 def _is_waiting(settings: Settings) -> bool:

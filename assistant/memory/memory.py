@@ -15,10 +15,12 @@ from assistant.errors import NotFound
 from assistant.memory import messages
 from assistant.memory.ageing import any_vector
 from assistant.memory.caches import Caches
+from assistant.memory.choosing import Room
 from assistant.memory.derived import DerivedMemory
 from assistant.memory.index import IndexKind
 from assistant.memory.schema import Store, to_text
 from assistant.memory.search import Query, measure_all, nearest_all, search
+from assistant.memory.successors import add_successors
 from assistant.memory.upkeep import KeptMemory
 from assistant.memory.vectors import Meaning
 from assistant.memory.words import replace_speakers
@@ -215,10 +217,13 @@ class Memory(DerivedMemory, KeptMemory):
         token_budget: int | None = None,
         count_tokens: Callable[[str], int] | None = None,
     ) -> Recall:
-        """The memories for a query, best first, with the near-misses. Writes nothing."""
+        """The memories for a query, best first, with the near-misses. Writes nothing.
+
+        Within a token budget, what was replaced since comes with what replaced it.
+        """
         if self._embedder is not None and self.embedder_id not in (None, self._embedder[0]):
             vector = None
-        return search(
+        found = search(
             self.store,
             self._caches,
             Query(
@@ -233,6 +238,10 @@ class Memory(DerivedMemory, KeptMemory):
                 priors=self.priors,
             ),
         )
+        if token_budget is None:
+            return found
+        room = Room(k, token_budget, count_tokens)
+        return add_successors(self.store, found, room, exclude_turns, conversation_id)
 
     def signals(
         self, query: str, vector: FloatArray | None, now: datetime

@@ -71,6 +71,8 @@ def insert_thought(
     is not the person's own message; NotFound without a source.
     """
     source = _source(connection, new)
+    if gone := _unwanted(connection, new):
+        return gone
     related = [relate(new.text, text, old) for old, text in _candidates(connection, new)]
     for same in related:
         if same.relation in ("equal", "within"):
@@ -82,6 +84,22 @@ def insert_thought(
     if confirmed:
         outcome = _settle(connection, outcome, new, related, source, now)
     return outcome
+
+
+def _unwanted(connection: sqlite3.Connection, new: NewThought) -> Outcome | None:
+    """The thought of the same message that the person forgot, where this one says no other: what was
+    thought over again must not bring it back."""
+    rows = connection.execute(
+        "SELECT t.id, m.text, m.id AS memory_id FROM thoughts t JOIN memories m ON m.id = t.memory_id"
+        " WHERE t.source_message_id = ? AND m.state = 'forgotten' AND t.writer <> ?"
+        " AND (SELECT h.actor FROM thought_history h WHERE h.thought_id = t.id"
+        " AND h.operation IN ('forget', 'undo') ORDER BY h.id DESC LIMIT 1) = ?",
+        (new.source_message_id, PERSON, PERSON),
+    ).fetchall()
+    for row in rows:
+        if relate(new.text, row["text"], row["id"]).relation in ("equal", "within", "contains"):
+            return Outcome("forget", row["id"], row["memory_id"])
+    return None
 
 
 def _source(connection: sqlite3.Connection, new: NewThought) -> Any:

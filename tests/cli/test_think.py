@@ -43,6 +43,15 @@ def test_nothing_remembered_is_nothing_to_do(
     assert not (data_dir / "memory.db").exists()
 
 
+def test_all_is_drawn_anew_on_demand(data_dir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    leave_a_turn(data_dir)
+    assert think(capsys) == (0, 1)
+    assert think(capsys, "--rebuild", "--yes") == (0, 1)
+    with Memory.open(data_dir / "memory.db", now=datetime.now(UTC), read_only=True) as memory:
+        assert [thought.text for thought in memory.thoughts()] == [SAID]
+    assert main(["memory", "think", "--rebuild", "--no-input"]) == 9
+
+
 def test_a_waiting_turn_becomes_a_thought_once(
     data_dir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -203,6 +203,23 @@ def test_a_finished_job_puts_its_turn_into_an_episode(memory: Memory) -> None:
     assert memory.store.value("SELECT surprise FROM turn_surprise") == 2.0
 
 
+def test_what_the_person_forgot_does_not_come_back_when_it_is_thought_over_again(
+    memory: Memory,
+) -> None:
+    say(memory, "I keep bees on the roof.")
+    say(memory, "I have two cats.")
+    worker = PostThinkWorker(memory, None, "test")
+    worker.run_all(NOW)
+    (bees,) = [thought for thought in memory.thoughts() if "bees" in thought.text]
+    memory.forget([bees.memory_id], NOW)
+    memory.rebuild_thoughts(NOW)
+    worker.run_all(NOW)
+    assert texts(memory) == ["I have two cats."]
+    say(memory, "I keep bees on the roof.")  # but said again, it is
+    worker.run_all(NOW)
+    assert texts(memory) == ["I have two cats.", "I keep bees on the roof."]
+
+
 def test_thoughts_can_be_rebuilt_but_for_what_the_person_touched(memory: Memory) -> None:
     say(memory, "I keep bees on the roof.")
     say(memory, "I have two cats.")

@@ -259,6 +259,31 @@ def test_an_edit_is_a_new_version(memory: Memory) -> None:
     assert texts(memory) == {"I keep bees."}
 
 
+def given(
+    memory: Memory, question: str, k: int = 5, tokens: int = 200, **more: object
+) -> list[str]:
+    def count(text: str) -> int:
+        return len(text.split())
+
+    found = memory.recall(question, None, NOW, k=k, token_budget=tokens, count_tokens=count, **more)
+    return [row.text for row in found.memories]
+
+
+def test_what_was_replaced_is_not_given_without_what_replaced_it(memory: Memory) -> None:
+    for city in ("Utrecht", "Ghent", "Porto"):
+        think(memory, f"I live in {city} now.", slot=("person", "lives in", city))
+    for number in range(9):
+        say(memory, f"The harbour has {number} cranes.")
+    asked = "Do I live in Utrecht?"
+    assert {"I live in Porto now.", "I live in Utrecht now."} <= set(given(memory, asked))
+    assert given(memory, asked, k=1) == ["I live in Porto now."]
+    assert given(memory, asked, tokens=7) == ["I live in Porto now."]
+    assert given(memory, "Do I live in Porto?")[0] == "I live in Porto now."
+    (porto,) = [t for t in memory.thoughts() if "Porto" in t.text]
+    memory.forget([porto.memory_id], NOW)
+    assert given(memory, asked)[0] == "I live in Utrecht now."
+
+
 def add(memory: Memory, text: str, value: str) -> int:
     slot = ("person", "favourite colour", value)
     return memory.add_thought(EncodedText(text, text, None), NOW, slot=slot).memory_id
