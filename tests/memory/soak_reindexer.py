@@ -17,7 +17,7 @@ from assistant.memory.memory import Memory
 from assistant.records import FloatArray
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
-OLD, NEW = ("old", 16), ("new", 24)  # embedder, dimensions
+OLD, NEW = ("old", 96), ("new", 128)  # embedder, dimensions; of fewer the index guesses too often
 BATCH_S = 0.01  # a model takes longer
 
 
