@@ -413,9 +413,10 @@ _ONE_KIN: Final = r"(?P<kin>wife|husband|partner|mother|father|mum|mom|dad|fianc
 SLOTS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
     (_any(rf"\bmy\s+(?:full\s+)?name\s+is\s+{_NAME}"), "person", "name"),
     (
-        _any(rf"^(?:call\s+me|i{_A}?m|i\s+am|i{_A}?m\s+called|i\s+go\s+by)\s+{_NAME}\s*[.!]?$"),
+        # Not "I'm X": that may be Irish. What people call someone is not their name.
+        _any(rf"^(?:(?:you\s+can\s+)?call\s+me|i{_A}?m\s+called|i\s+go\s+by)\s+{_NAME}\s*[.!]?$"),
         "person",
-        "name",
+        "goes by",
     ),
     (
         _any(rf"\bmy\s+{_ONE_KIN}(?:{_A}s\s+name\s+is|\s+is\s+(?:called|named))\s+{_NAME}"),
@@ -455,7 +456,7 @@ SLOTS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
     ),
     (
         _any(
-            rf"\bi{_A}?m\s+(?P<object>\d{{1,3}})(?:\s+years?\s+old)?(?=[\s,.!]|$)(?!\s*(?:minutes?|hours?|days?|weeks?|months?|km|kilos?|cm|%))"
+            rf"\bi{_A}?m\s+(?P<object>\d{{2,3}})(?:\s+years?\s+old)?(?=[\s,.!]|$)(?!\s*(?:percent|per\s|of\b|pages?|minutes?|hours?|days?|weeks?|months?|km|kilos?|cm|%))"
         ),
         "person",
         "age",

@@ -51,7 +51,7 @@ class ThoughtWriter(Protocol):
 
 
 class RuleWriter:
-    """The default: no model, under a millisecond a message."""
+    """The default: no model, about a millisecond a message."""
 
     name = NAME
     version = VERSION

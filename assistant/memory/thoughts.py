@@ -34,7 +34,17 @@ from assistant.records import FloatArray, NewThought
 
 # Relations of which a subject has one at a time. Jobs and pets are not among them: two are common.
 SINGLE_VALUED: Final = frozenset(
-    ("name", "age", "birthday", "blood type", "address", "phone number", "email", "username")
+    (
+        "name",
+        "goes by",
+        "age",
+        "birthday",
+        "blood type",
+        "address",
+        "phone number",
+        "email",
+        "username",
+    )
 ) | {"lives in"}
 N_CANDIDATES: Final = 60
 N_QUERY_WORDS: Final = 8
