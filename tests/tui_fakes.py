@@ -175,6 +175,9 @@ class FakeStore:
     def exclude(self, memory_id: int, conversation_id: int, now: datetime) -> None:
         self.calls.append(("exclude", memory_id, conversation_id))
 
+    def include(self, memory_id: int, conversation_id: int) -> None:
+        self.calls.append(("include", memory_id, conversation_id))
+
     def candidates(self) -> Sequence[Candidate]:
         return self.candidates_
 

@@ -71,7 +71,7 @@ def post_think(
         for selection in writer.write(message.text, message.created)
         if not is_barred(selection.text, never_store)
     ]
-    quoted = memory.quoted_memories(turn_id)
+    quoted = memory.quoted_memories(turn_id, uncounted=True)
     return Derived(tuple(thoughts), tuple(quoted), mean_surprise(said, memory, meter))
 
 

@@ -154,13 +154,16 @@ class AgeingMemory:
         """Of those begun by surprise or embedding distance, the share of each; empty without any."""
         return episodes.boundary_shares(self.boundary_counts())
 
-    def quoted_memories(self, turn_id: int) -> list[int]:
-        """The memories given to the model in a turn whose words its reply took up."""
+    def quoted_memories(self, turn_id: int, *, uncounted: bool = False) -> list[int]:
+        """The memories given to the model in a turn whose words its reply took up.
+
+        `uncounted`: only those that were not yet made stronger for it.
+        """
         said = {message.role: message.text for message in self.messages_of_turn(turn_id)}
         rows = self.store.read(
             "SELECT m.id, m.text FROM recalls r JOIN memories m ON m.id = r.memory_id"
-            " WHERE r.turn_id = ? AND r.given = 1 AND r.quoted = 0",
-            (turn_id,),
+            " WHERE r.turn_id = ? AND r.given = 1 AND r.quoted <= ?",
+            (turn_id, 0 if uncounted else 1),
         )
         question, reply = said.get("user", ""), said.get("assistant", "")
         return [int(row[0]) for row in rows if is_quoted(row[1], reply, question)]

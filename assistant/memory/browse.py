@@ -163,13 +163,31 @@ def check_conversation(store: Store, conversation_id: int) -> None:
         )
 
 
+_SAME_MESSAGE: Final = "message_id = (SELECT message_id FROM memories WHERE id = ?1)"
+
+
 def exclude(
     connection: sqlite3.Connection, memory_id: int, conversation_id: int, now: datetime
 ) -> None:
-    """Never recall a memory in one conversation."""
+    """Never recall a memory in one conversation, nor what else says the same: the message it was drawn
+    from, or its passages and thoughts. Raises sqlite3.IntegrityError on unknown ids."""
     connection.execute(
         "INSERT OR IGNORE INTO exclusions (memory_id, conversation_id, created) VALUES (?, ?, ?)",
         (memory_id, conversation_id, to_text(now)),
+    )
+    connection.execute(
+        "INSERT OR IGNORE INTO exclusions (memory_id, conversation_id, created)"
+        f" SELECT id, ?2, ?3 FROM memories WHERE {_SAME_MESSAGE}",
+        (memory_id, conversation_id, to_text(now)),
+    )
+
+
+def include(connection: sqlite3.Connection, memory_id: int, conversation_id: int) -> None:
+    """Take `exclude` back."""
+    connection.execute(
+        "DELETE FROM exclusions WHERE conversation_id = ?2 AND memory_id IN"
+        f" (SELECT id FROM memories WHERE id = ?1 OR {_SAME_MESSAGE})",
+        (memory_id, conversation_id),
     )
 
 

@@ -96,6 +96,11 @@ class KeptMemory:
         with self.store.write(durable=True) as connection:
             browse.exclude(connection, memory_id, conversation_id, now)
 
+    def include(self, memory_id: int, conversation_id: int) -> None:
+        """Take `exclude` back."""
+        with self.store.write(durable=True) as connection:
+            browse.include(connection, memory_id, conversation_id)
+
     # --- forgetting -------------------------------------------------------------------------
 
     def forget(self, ids: Collection[int], now: datetime) -> int:

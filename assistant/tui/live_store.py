@@ -174,6 +174,9 @@ class LiveStore:
     def exclude(self, memory_id: int, conversation_id: int, now: datetime) -> None:
         self._memory.exclude(memory_id, conversation_id, now)
 
+    def include(self, memory_id: int, conversation_id: int) -> None:
+        self._memory.include(memory_id, conversation_id)
+
     def candidates(self) -> Sequence[Candidate]:
         """Oldest first, so that nothing waits for ever."""
         return [

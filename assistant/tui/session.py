@@ -255,6 +255,9 @@ class Store(Protocol):
     def exclude(self, memory_id: int, conversation_id: int, now: datetime) -> None:
         """Never recall this memory in this conversation."""
 
+    def include(self, memory_id: int, conversation_id: int) -> None:
+        """Take `exclude` back."""
+
     def candidates(self) -> Sequence[Candidate]:
         """Thoughts that wait for a yes."""
 

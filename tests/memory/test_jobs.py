@@ -107,7 +107,7 @@ def test_only_a_quoted_memory_grows_stronger(memory: Memory) -> None:
     question = "What is the name of the dog of Anna?"
     turn = memory.begin_turn(EncodedText(question, question, None), NOW)
     memory.finish_turn(turn, EncodedText("It is Bolo.", "It is Bolo.", None), found, NOW)
-    quoted = memory.quoted_memories(turn.id)
+    quoted = memory.quoted_memories(turn.id, uncounted=True)
     (dog,) = [m for m in found.memories if "Bolo" in m.text]
     assert quoted == [dog.id]
     assert isinstance(dog, RecalledMemory)
@@ -115,5 +115,7 @@ def test_only_a_quoted_memory_grows_stronger(memory: Memory) -> None:
         memory.complete_job(job, NOW)
     assert job is not None
     memory.finish_job(job, "a", [], NOW, quoted=quoted)
+    assert memory.quoted_memories(turn.id, uncounted=True) == []
+    assert memory.quoted_memories(turn.id) == quoted
     rows = dict(memory.store.read("SELECT id, use_count FROM memories WHERE use_count > 0"))
     assert rows == {dog.id: 1}

@@ -8,7 +8,7 @@ import pytest
 
 from assistant.errors import NotFound
 from assistant.memory.memory import Memory
-from assistant.records import EncodedText, FloatArray, Passage, Recall
+from assistant.records import EncodedText, FloatArray, NewThought, Passage, Recall
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -100,6 +100,19 @@ def test_turns_in_the_prompt_and_excluded_memories_are_not_recalled(memory: Memo
     memory.exclude(memory.memories(words=["dog"])[0].id, begun.conversation_id, NOW)
     assert found(memory, "dog", conversation_id=begun.conversation_id) == []
     assert found(memory, "dog") == ["My dog is called Bolo."]
+    memory.include(memory.memories(words=["dog"])[0].id, begun.conversation_id)
+    assert found(memory, "dog", conversation_id=begun.conversation_id) == ["My dog is called Bolo."]
+
+
+def test_what_is_excluded_does_not_come_back_as_the_thought_drawn_from_it(memory: Memory) -> None:
+    begun = turn(memory, "My dog is called Bolo.")
+    (message,) = memory.memories(words=["dog"])
+    new = NewThought("My dog is called Bolo.", begun.message_id, "rules", "1")
+    for excluded in (message.id, memory.insert_thought(new, NOW).memory_id):
+        memory.exclude(excluded, begun.conversation_id, NOW)
+        assert found(memory, "dog", conversation_id=begun.conversation_id) == []
+        memory.include(excluded, begun.conversation_id)
+        assert found(memory, "dog", conversation_id=begun.conversation_id) != []
 
 
 def test_a_branch_replaces_its_sibling_until_the_other_is_chosen(memory: Memory) -> None:

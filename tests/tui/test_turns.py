@@ -92,7 +92,8 @@ async def test_why_shows_what_was_given_to_the_model_and_never_says_caused() -> 
         page = drawn(app)
         assert "Given to the model: 2 memories" in page
         assert "Not given: 1 near-miss" in page
-        assert "weak" in page
+        assert "too weak a match" in page
+        assert "your words ▮▮▮▮▮ 0.50" in page
         assert "caused" not in page
         await pilot.press("f")
         await wait_for(pilot, lambda: engine.store.forgotten == [1])
@@ -101,6 +102,10 @@ async def test_why_shows_what_was_given_to_the_model_and_never_says_caused() -> 
         await pilot.press("down", "p", "x")
         await wait_for(pilot, lambda: ("exclude", 2, 1) in engine.store.calls)
         assert ("pin", (2,), True) in engine.store.calls
+        await pilot.press("u")  # nothing was forgotten: what is kept out stays so
+        await wait_for(pilot, lambda: cards[1].mark == "never in this chat")
+        await pilot.press("x")
+        await wait_for(pilot, lambda: ("include", 2, 1) in engine.store.calls)
         await pilot.press("t")
         await wait_for(pilot, lambda: "the prompt of turn 100 [/foo]" in drawn(app))
         await pilot.press("up", "e")  # a message stays as it was said

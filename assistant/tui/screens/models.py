@@ -5,8 +5,9 @@ Draws the shelf's rows. Downloads run on their own thread, beside the conversati
 
 import asyncio
 from collections.abc import Callable
-from typing import ClassVar, TypeVar
+from typing import ClassVar, Final, TypeVar
 
+from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -21,6 +22,22 @@ from assistant.tui.widgets.dialogs import AskLine, Confirm
 from assistant.tui.widgets.key_bar import KeyBar
 
 T = TypeVar("T")
+
+LABELS: Final = {
+    "mark": "",
+    "id": "model",
+    "size": "size",
+    "quant": "quant.",
+    "fit": "fits",
+    "speed": "tokens/s",
+}
+# From that many columns on: what the table holds, and the most cells of a name. The line below it says
+# the rest of the row that is looked at.
+SHAPES: Final[tuple[tuple[int, tuple[str, ...], int], ...]] = (
+    (100, ("mark", "id", "size", "quant", "fit", "speed"), 60),
+    (60, ("mark", "id", "size", "fit", "speed"), 36),
+    (0, ("mark", "id", "speed"), 24),
+)
 
 
 class Downloading(Message):
@@ -59,14 +76,12 @@ class ModelsScreen(Screen[bool]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        table = self.table
-        for key, label in (
-            ("mark", ""), ("id", "model"), ("size", "size"), ("quant", "quant."),
-            ("fit", "fits"), ("speed", "tokens/s"),
-        ):  # fmt: skip
-            table.add_column(label, key=key)
-        table.focus()
+        self.table.focus()
         self.load_rows()
+
+    def on_resize(self) -> None:
+        if self._rows:
+            self._draw_table()
 
     @property
     def table(self) -> DataTable[object]:
@@ -83,26 +98,28 @@ class ModelsScreen(Screen[bool]):
         if rows is None:
             return
         self._rows = list(rows)
-        table, at = self.table, self.table.cursor_row
-        table.clear()
-        for row in self._rows:
-            mark = "●" if row.chosen else "✓" if row.installed else ""
-            table.add_row(
-                cell(mark, "bold"),
-                cell(row.id, "bold" if row.installed else ""),
-                cell(size_text(row.size_bytes)),
-                cell(row.quantisation),
-                cell(row.fit),
-                cell(_speed(row)),
-                key=row.id,
-            )
+        self._draw_table()
         ids = [row.id for row in self._rows]
         wanted, self._wanted = self._wanted, ""
         if wanted in ids:
-            table.move_cursor(row=ids.index(wanted))
+            self.table.move_cursor(row=ids.index(wanted))
             self.action_pull()
-        else:
-            table.move_cursor(row=min(at, len(self._rows) - 1))
+
+    @property
+    def _shape(self) -> tuple[tuple[str, ...], int]:
+        """The columns that there is room for, and the most cells of a name."""
+        return next(shape[1:] for shape in SHAPES if self.size.width >= shape[0])
+
+    def _draw_table(self) -> None:
+        table, at = self.table, self.table.cursor_row
+        columns, id_cells = self._shape
+        table.clear(columns=True)
+        for key in columns:
+            table.add_column(LABELS[key], key=key)
+        for row in self._rows:
+            cells = _cells(row, id_cells)
+            table.add_row(*(cells[key] for key in columns), key=row.id)
+        table.move_cursor(row=min(at, len(self._rows) - 1))
 
     async def _try(self, job: Callable[[], T]) -> T | None:
         """`job` on a thread; an error is named and gives None."""
@@ -117,7 +134,11 @@ class ModelsScreen(Screen[bool]):
         row = self.current
         if row is not None:
             best = "★ recommended for this machine" if row.recommended else ""
-            note = " · ".join(part for part in (best, row.licence, row.note) if part)
+            columns, id_cells = self._shape
+            cells = _cells(row, 0)
+            hidden = [cells[key].plain for key in ("size", "quant", "fit") if key not in columns]
+            name = row.id if len(row.id) > id_cells else ""
+            note = " · ".join(part for part in (name, *hidden, best, row.licence, row.note) if part)
             self.query_one("#models-note", Static).update(plain(one_line(note)))
 
     def action_use(self) -> None:
@@ -216,6 +237,19 @@ def size_text(n_bytes: int) -> str:
     if n_bytes >= 10**9:
         return f"{n_bytes / 1e9:.1f} GB"
     return f"{n_bytes / 1e6:.0f} MB" if n_bytes >= 10**6 else f"{n_bytes / 1e3:.0f} kB"
+
+
+def _cells(row: ModelRow, id_cells: int) -> dict[str, Text]:
+    """What each column says of a model; its name cut to `id_cells`."""
+    mark = "●" if row.chosen else "✓" if row.installed else ""
+    return {
+        "mark": cell(mark, "bold"),
+        "id": cell(one_line(row.id, id_cells), "bold" if row.installed else ""),
+        "size": cell(size_text(row.size_bytes)),
+        "quant": cell(row.quantisation),
+        "fit": cell(row.fit),
+        "speed": cell(_speed(row)),
+    }
 
 
 def _speed(row: ModelRow) -> str:

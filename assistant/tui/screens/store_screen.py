@@ -55,9 +55,10 @@ class StoreScreen(Screen[ResultType]):
             timeout=12 if error else 4,
         )
 
-    async def undo(self) -> None:
-        """Take back the last change to memories, and say what came back."""
+    async def undo(self) -> bool:
+        """Take back the last change to memories, and say what came back. False: there was none."""
         now = self.backend.clock()
         back = await self.ask(lambda store: store.undo(now))
         if back is not None:
             self.tell(f"Back again: {back}" if back else "There is nothing to undo.")
+        return bool(back)

@@ -22,6 +22,8 @@ from assistant.tui.widgets.key_bar import KeyBar
 from assistant.tui.widgets.memory_card import MemoryCard
 from assistant.tui.worker import Backend
 
+KEPT_OUT = "never in this chat"
+
 
 class WhyScreen(StoreScreen[None]):
     """One answer's memories, near-misses and prompt."""
@@ -127,25 +129,29 @@ class WhyScreen(StoreScreen[None]):
         await self._change("forgotten", lambda store, id_: store.forget([id_], now))
 
     async def action_undo(self) -> None:
-        await self.undo()
-        for card in self.query(MemoryCard):
-            if card.mark:
-                card.mark = ""
-                card.redraw()
+        if await self.undo():
+            for card in self.query(MemoryCard):
+                if card.mark not in ("", KEPT_OUT):
+                    card.mark = ""
+                    card.redraw()
 
     async def action_pin(self) -> None:
         now = self.backend.clock()
         await self._change("pinned", lambda store, id_: store.pin([id_], True, now))
 
     async def action_exclude(self) -> None:
+        """Never in this chat; pressed again, it may come back."""
         conversation_id = self._conversation_id
         if conversation_id is None:
             self.tell("This chat is not kept.")
             return
         now = self.backend.clock()
-        await self._change(
-            "never in this chat", lambda store, id_: store.exclude(id_, conversation_id, now)
-        )
+        if self.card is not None and self.card.mark == KEPT_OUT:
+            await self._change("", lambda store, id_: store.include(id_, conversation_id))
+        else:
+            await self._change(
+                KEPT_OUT, lambda store, id_: store.exclude(id_, conversation_id, now)
+            )
 
     def action_edit(self) -> None:
         card = self.card

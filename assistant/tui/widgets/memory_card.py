@@ -17,9 +17,30 @@ LOST = {  # why a memory was not given, as recall names it and as a person reads
     "unrelated": "not about this",
     "over the count": "others fit better",
     "over budget": "no room was left",
+    "near-duplicate": "says the same as one that was given",
+}
+SIGNALS = {  # what speaks for a memory, as recall names it and as a person reads it
+    "meaning": "meaning",
+    "context": "meaning in its place",
+    "neighbours": "messages beside it",
+    "words": "your words",
+    "window": "your words around it",
+    "session": "its chat",
+    "time": "the time you name",
+    "answer": "could answer it",
+    "dated": "has a date",
+    "named": "has a name",
+    "graph": "connected",
+    "retention": "still fresh",
+    "speaker": "who said it",
+    "length": "its length",
+    "question": "is a question",
+    "reply_words": "words it answers",
+    "reply_meaning": "meaning it answers",
+    "portrait": "about you",
 }
 BAR_CELLS = 8
-LEAST_SHOWN = 0.005  # a smaller part of the score would be drawn as 0.00
+LEAST_SHOWN = 0.05  # a smaller part of the score decides nothing
 
 
 class MemoryCard(Static, can_focus=True):
@@ -45,7 +66,8 @@ class MemoryCard(Static, can_focus=True):
             about += f" · {memory.kind}"
         head = [Content.styled(about, FAINT)]
         if memory.reason:
-            reason = LOST.get(memory.reason, memory.reason)
+            kind = memory.reason.partition(" of ")[0]  # "near-duplicate of 12"
+            reason = LOST.get(memory.reason) or LOST.get(kind, memory.reason)
             head.append(Content.styled(clean(reason), "$warning"))
         elif self.quoted is not None:
             head.append(
@@ -73,11 +95,11 @@ def signal_line(score: float, signals: Mapping[str, float]) -> Content:
     for name, value in sorted(signals.items(), key=lambda pair: -abs(pair[1])):
         if abs(value) < LEAST_SHOWN:
             continue
-        filled = round(BAR_CELLS * abs(value) / largest)
+        filled = max(1, round(BAR_CELLS * abs(value) / largest))
         bar = "▮" * filled
         parts.append(
             Content.assemble(
-                Content.styled(f"{name} ", FAINT),
+                Content.styled(f"{SIGNALS.get(name, name)} ", FAINT),
                 Content.styled(bar, "$primary" if value >= 0 else "$error"),
                 Content.styled(f" {value:.2f}", FAINT),
             )
