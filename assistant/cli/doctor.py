@@ -161,12 +161,22 @@ def _embedder(settings: Settings) -> Iterator[Finding]:
     length = float((embedder.embed(["doctor"]) ** 2).sum())
     whole = abs(length - 1) < 1e-3
     if settings.paths.database.exists():
-        with opened_memory(settings, datetime.now(UTC), read_only=True) as memory:
-            if memory.embedder_id not in (None, embedder.id):
-                what = "The vectors of the store are another embedder's, which is used till then."
-                yield Finding("vectors", "warning", what, "Run `assistant memory reindex`.")
+        yield from _vectors(settings, embedder.id)
     what = f"{name}, {embedder.dimension} dimensions, sha256 {embedder.id[:12]}."
     yield Finding("embedder", "ok" if whole else "problem", what)
+
+
+def _vectors(settings: Settings, embedder_id: str) -> Iterator[Finding]:
+    remedy = "Run `assistant memory reindex`."
+    with opened_memory(settings, datetime.now(UTC), read_only=True) as memory:
+        is_another = memory.embedder_id not in (None, embedder_id)
+        n_without = 0 if is_another else memory.count_without_vectors(embedder_id)
+    if is_another:
+        what = "They are another embedder's, which serves until they are made anew."
+        yield Finding("vectors", "warning", what, remedy)
+    elif n_without:
+        what = f"{n_without} memories have none: they are found by words alone."
+        yield Finding("vectors", "warning", what, remedy)
 
 
 def _native(settings: Settings) -> Iterator[Finding]:

@@ -123,6 +123,12 @@ _MISSING: Final = (
 )
 
 
+def count_without_vectors(store: Store, embedder_id: str) -> int:
+    """Memories that have no vector of this embedder, so that words alone find them."""
+    row = store.read("SELECT id FROM embedders WHERE sha256 = ?", (embedder_id,))
+    return int(store.read(f"SELECT count(*) {_MISSING}", (row[0][0] if row else 0,))[0][0])
+
+
 def _without_vectors(store: Store, embedder: int) -> list[Any]:
     """The next memories to embed: id, text, and for a message the text before it."""
     return store.read(

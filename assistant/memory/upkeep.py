@@ -187,6 +187,10 @@ class KeptMemory:
         """Change the embedder; see `transfer.reindex`. Stopped, it goes on where it was."""
         return transfer.reindex(self.store, embedder_id, dimension, embed)
 
+    def count_without_vectors(self, embedder_id: str) -> int:
+        """Memories that only words find: imported or recorded without this embedder."""
+        return transfer.count_without_vectors(self.store, embedder_id)
+
     def _after_erase(self) -> None:
         """Let caches in RAM notice; `Memory` has some."""
 

@@ -1,6 +1,7 @@
 """`assistant config` and `assistant doctor`."""
 
 import os
+import sqlite3
 import stat
 from pathlib import Path
 
@@ -53,6 +54,27 @@ def test_a_broken_file_of_settings_is_named(run, data_dir: Path) -> None:
     ended = run("config", "show")
     assert ended.code == 2
     assert "config.toml" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ("SELECT 1", ""),
+        ("DELETE FROM vectors", "2 memories have none"),
+        ("UPDATE meta SET value = 'x' WHERE key = 'embedder'", "another embedder's"),
+    ],
+)
+def test_doctor_tells_of_memories_that_words_alone_find(
+    run, fake_model: FakeModel, data_dir: Path, change: str, told: str
+) -> None:
+    run("memory", "add", "I keep bees.")
+    with sqlite3.connect(data_dir / "memory.db") as plain:
+        plain.execute(change)
+    plain.close()
+    findings = run("doctor", "--json").json()["findings"]
+    found = [row["what"] for row in findings if row["check"] == "vectors"]
+    assert len(found) == bool(told)
+    assert all(told in what for what in found)
 
 
 def test_doctor_on_a_healthy_install_ends_in_0(run, fake_model: FakeModel) -> None:
