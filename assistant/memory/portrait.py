@@ -119,13 +119,17 @@ def read_days(store: Store, limit: int = 30) -> list[tuple[date, str]]:
 def choose_lines(store: Store, now: datetime) -> list[Line]:
     """The thoughts that say most about the person now: lasting ones first, few of each label.
 
-    Of two that may not both be true, only the newer one, until the person says which."""
+    Of two that may not both be true, only the newer one, until the person says which. A plan whose day
+    is over is none any more."""
     rows = store.read(
         "SELECT t.label, m.* FROM thoughts t JOIN memories m ON m.id = t.memory_id"
-        " WHERE m.state = 'active' AND t.confirmed = 1 AND NOT EXISTS (SELECT 1 FROM links l"
+        " WHERE m.state = 'active' AND t.confirmed = 1"
+        " AND (t.label <> 'plan' OR coalesce(substr(t.event_time, 1, 10), '9') >= ?)"
+        " AND NOT EXISTS (SELECT 1 FROM links l"
         " JOIN memories o ON o.id IN (l.from_memory, l.to_memory) AND o.id <> m.id"
         " WHERE l.kind = 'conflict' AND l.resolution IS NULL AND m.id IN (l.from_memory, l.to_memory)"
-        " AND o.state = 'active' AND (o.created, o.id) > (m.created, m.id))"
+        " AND o.state = 'active' AND (o.created, o.id) > (m.created, m.id))",
+        (now.date().isoformat(),),
     )
     ranked = sorted(rows, key=lambda row: (-_standing(row, now), row["id"]))
     lines: list[Line] = []

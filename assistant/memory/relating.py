@@ -32,6 +32,28 @@ _CAUSE: Final = re.compile(
     r"\b(?:because(?:\s+of)?|due\s+to|thanks\s+to|after|since|on\s+account\s+of)\s+(?P<cause>[^,.;]+)",
     re.IGNORECASE,
 )
+_SUBJECTS: Final = frozenset(
+    [
+        "i",
+        "we",
+        "my",
+        "our",
+        "he",
+        "she",
+        "they",
+        "it",
+        "his",
+        "her",
+        "their",
+        "its",
+        "you",
+        "your",
+        "the",
+        "this",
+        "that",
+        "both",
+    ]
+)
 _THE_PERSON: Final = frozenset({"person", "user"})  # how a model calls who spoke
 _NAME: Final = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
 
@@ -49,13 +71,9 @@ class Related:
 def relate(new: str, old: str, thought_id: int) -> Related:
     """Compare a new statement with an older one."""
     ours, theirs = content_words(new), content_words(old)
-    if _polarity(new) == _polarity(old) and _stance(ours) == _stance(theirs):
-        if ours == theirs and ours:
-            return Related(thought_id, "equal", weight=1.0)
-        if ours < theirs and len(ours) >= MIN_WITHIN:
-            return Related(thought_id, "within", weight=1.0)
-        if theirs < ours and len(theirs) >= MIN_WITHIN and not _figures(ours - theirs):
-            return Related(thought_id, "contains", weight=1.0)
+    agree = _polarity(new) == _polarity(old) and _stance(ours) == _stance(theirs)
+    if agree and (same := _same(new, old)) is not None:
+        return Related(thought_id, same, weight=1.0)
     if reason := _contradiction(new, old, ours, theirs):
         return Related(thought_id, "conflict", reason, 1.0)
     cause = _CAUSE.search(new)
@@ -70,6 +88,36 @@ def relate(new: str, old: str, thought_id: int) -> Related:
             thought_id, "similar", reason or f"both say {', '.join(sorted(shared))}", overlap
         )
     return Related(thought_id, "unrelated", weight=overlap)
+
+
+def _same(new: str, old: str) -> Relation | None:
+    """Whether the two say the same of the same subject, one of them perhaps with more after it.
+
+    The order of the words counts: "My sister has two cats" says nothing of whoever said "I have two
+    cats", and "Anna helps Ben" is not "Ben helps Anna".
+    """
+    ours, theirs = _meant(new), _meant(old)
+    n = min(len(ours), len(theirs))
+    if not n or _subject(new) != _subject(old) or ours[:n] != theirs[:n]:
+        return None
+    if len(ours) == len(theirs):
+        return "equal"
+    if n < MIN_WITHIN:
+        return None
+    if len(ours) < len(theirs):
+        return "within"
+    return None if _figures(set(ours[n:])) else "contains"
+
+
+def _meant(text: str) -> list[str]:
+    """The content words in the order they were said."""
+    return [stem(word) for word in words(text) if content_words(word)]
+
+
+def _subject(text: str) -> str:
+    """The word that says who or whose; "i" where it was left out ("Allergic to nuts")."""
+    said = (word.partition("'")[0] for word in words(text))
+    return next((word for word in said if word in _SUBJECTS), "i")
 
 
 def _contradiction(new: str, old: str, ours: set[str], theirs: set[str]) -> str:

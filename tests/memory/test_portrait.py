@@ -43,6 +43,16 @@ def test_a_portrait_of_nobody_is_empty(memory: Memory) -> None:
     assert memory.portrait(NOW).text() == ""
 
 
+def test_a_plan_leaves_the_portrait_when_its_day_is_over(memory: Memory) -> None:
+    said = "We fly on 3 January 2024."
+    turn = memory.begin_turn(EncodedText(said, said, None), NOW)
+    day = datetime(2024, 1, 3, tzinfo=UTC)
+    plan = NewThought(said, turn.message_id, "rules", "1", label="plan", event_time=day)
+    memory.insert_thought(plan, NOW)
+    assert len(memory.portrait(NOW + timedelta(days=2)).lines) == 1
+    assert memory.portrait(NOW + timedelta(days=3)).lines == ()
+
+
 def test_of_an_open_conflict_the_portrait_has_the_newer_side(memory: Memory) -> None:
     love = think(memory, "I love cilantro.", "preference")
     hate = think(memory, "I hate cilantro.", "preference")

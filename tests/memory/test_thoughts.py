@@ -8,6 +8,7 @@ import pytest
 
 from assistant.errors import InputError, NotFound
 from assistant.memory.memory import Memory
+from assistant.memory.relating import relate
 from assistant.memory.thoughts import Outcome
 from assistant.records import EncodedText, NewThought, Recall, Turn
 
@@ -257,6 +258,30 @@ def test_an_edit_is_a_new_version(memory: Memory) -> None:
     ]
     memory.undo(NOW)
     assert texts(memory) == {"I keep bees."}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "relation"),
+    [
+        ("I have two cats.", "I've two cats.", "equal"),
+        ("Allergic to nuts.", "I'm allergic to nuts.", "equal"),
+        ("I have two cats.", "I have two cats and a dog.", "contains"),
+        ("I have two cats and a dog.", "I have two cats.", "within"),
+        ("I have two cats.", "My sister has two cats.", "similar"),
+        ("I have two cats.", "She has two cats.", "similar"),
+        ("My brother lives in Rome.", "My brother's friend lives in Rome.", "similar"),
+        ("My brother's friend lives in Rome.", "My brother lives in Rome.", "similar"),
+        ("Anna helps Ben.", "Ben helps Anna.", "similar"),
+    ],
+)
+def test_who_it_is_said_of_counts(old: str, new: str, relation: str) -> None:
+    assert relate(new, old, 1).relation == relation
+
+
+def test_what_is_said_of_another_replaces_and_strengthens_nothing(memory: Memory) -> None:
+    think(memory, "I have two cats.")
+    assert think(memory, "My sister has two cats.").operation == "insert"
+    assert texts(memory) == {"I have two cats.", "My sister has two cats."}
 
 
 def given(
