@@ -28,6 +28,9 @@ _AGAINST: Final = frozenset({"hate", "dislike", "loathe", "detest", "avoid"})
 _DATE_WORDS: Final = frozenset(
     {*(month.lower() for month in MONTHS), *WEEKDAYS, "week", "weekend", "night", "morning"}
 )
+_NUMBERS: Final = frozenset(
+    "two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty".split()
+)
 _CAUSE: Final = re.compile(
     r"\b(?:because(?:\s+of)?|due\s+to|thanks\s+to|after|since|on\s+account\s+of)\s+(?P<cause>[^,.;]+)",
     re.IGNORECASE,
@@ -117,11 +120,14 @@ def _meant(text: str) -> list[str]:
 def _subject(text: str) -> str:
     """The word that says who or whose; "i" where it was left out ("Allergic to nuts")."""
     said = (word.partition("'")[0] for word in words(text))
-    return next((word for word in said if word in _SUBJECTS), "i")
+    found = next((word for word in said if word in _SUBJECTS), "i")
+    return {"we": "i", "our": "my"}.get(found, found)
 
 
 def _contradiction(new: str, old: str, ours: set[str], theirs: set[str]) -> str:
-    """Why the two may not both be true; empty where nothing says so."""
+    """Why the two may not both be true; empty where nothing says so, or of two subjects."""
+    if _subject(new) != _subject(old):
+        return ""
     plain_ours, plain_theirs = _plain(ours), _plain(theirs)
     overlap = len(plain_ours & plain_theirs) / max(len(plain_ours | plain_theirs), 1)
     if _stance(ours) * _stance(theirs) < 0:
@@ -131,7 +137,8 @@ def _contradiction(new: str, old: str, ours: set[str], theirs: set[str]) -> str:
         return ""
     if _polarity(new) != _polarity(old):
         return "one says yes, one says no"
-    if plain_ours == plain_theirs and _figures(ours) and _figures(theirs):
+    figures = _figures(ours), _figures(theirs)
+    if plain_ours == plain_theirs and all(figures) and figures[0] != figures[1]:
         return "same words, other figures or dates"
     return ""
 
@@ -145,7 +152,7 @@ def _stance(found: set[str]) -> int:
 
 
 def _figures(found: set[str]) -> set[str]:
-    return {word for word in found if word[0].isdigit() or word in _DATE_WORDS}
+    return {word for word in found if word[0].isdigit() or word in _DATE_WORDS | _NUMBERS}
 
 
 def _plain(found: set[str]) -> set[str]:

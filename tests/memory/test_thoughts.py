@@ -272,6 +272,10 @@ def test_an_edit_is_a_new_version(memory: Memory) -> None:
         ("My brother lives in Rome.", "My brother's friend lives in Rome.", "similar"),
         ("My brother's friend lives in Rome.", "My brother lives in Rome.", "similar"),
         ("Anna helps Ben.", "Ben helps Anna.", "similar"),
+        ("I have two cats.", "I have three cats.", "conflict"),
+        ("We don't drink coffee.", "I drink coffee.", "conflict"),
+        ("I don't drink coffee.", "My wife drinks coffee.", "similar"),
+        ("I have two cats.", "My sister has three cats.", "unrelated"),
     ],
 )
 def test_who_it_is_said_of_counts(old: str, new: str, relation: str) -> None:
