@@ -29,7 +29,23 @@ _DATE_WORDS: Final = frozenset(
     {*(month.lower() for month in MONTHS), *WEEKDAYS, "week", "weekend", "night", "morning"}
 )
 _NUMBERS: Final = frozenset(
-    ["two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "twenty", "thirty", "forty", "fifty"]
+    [
+        "two",
+        "three",
+        "four",
+        "five",
+        "six",
+        "seven",
+        "eight",
+        "nine",
+        "ten",
+        "eleven",
+        "twelve",
+        "twenty",
+        "thirty",
+        "forty",
+        "fifty",
+    ]
 )
 _CAUSE: Final = re.compile(
     r"\b(?:because(?:\s+of)?|due\s+to|thanks\s+to|after|since|on\s+account\s+of)\s+(?P<cause>[^,.;]+)",
