@@ -25,12 +25,17 @@ class Caches:
     columns: Columns = field(default_factory=Columns)
     graph: EntityGraph = field(default_factory=EntityGraph)
     episodes: EpisodeRows = field(default_factory=EpisodeRows)
+    _seen: tuple[int, int] | None = None  # the store's state that all but the graph is of
 
     def refresh(self, store: Store) -> None:
         """Catch up with what this or another process wrote."""
+        state = store.state()  # before: what is written meanwhile is looked for the next time
+        if state is not None and state == self._seen:
+            return
         self.refresh_columns(store)
         self.episodes.refresh(store, self.columns)
         self.vectors.refresh(store)
+        self._seen = state
 
     def refresh_columns(self, store: Store) -> None:
         """The columns alone, from the file where they were not read yet."""
@@ -42,6 +47,7 @@ class Caches:
         """Leave nothing in a file that the store no longer has."""
         if self.folder is not None:
             ranking_file.remove(self.folder)
+        self._seen = None
         self.vectors.erase()
 
     def tidy(self, store: Store) -> None:

@@ -4,8 +4,10 @@ Knows which part does what. Receives vectors and times, never a model or a clock
 """
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
+from time import perf_counter
 from typing import Any, Self
 
 import numpy as np
@@ -241,7 +243,10 @@ class Memory(DerivedMemory, KeptMemory):
         if token_budget is None:
             return found
         room = Room(k, token_budget, count_tokens)
-        return add_successors(self.store, found, room, exclude_turns, conversation_id)
+        started = perf_counter()
+        whole = add_successors(self.store, found, room, exclude_turns, conversation_id)
+        elapsed_ms = found.elapsed_ms + (perf_counter() - started) * 1000
+        return replace(whole, elapsed_ms=elapsed_ms)
 
     def signals(
         self, query: str, vector: FloatArray | None, now: datetime

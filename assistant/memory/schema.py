@@ -135,6 +135,15 @@ class Store:
         rows = self.read(sql, parameters)
         return rows[0][0] if rows else None
 
+    def state(self) -> tuple[int, int] | None:
+        """Equal to an earlier one only where neither this nor another connection changed the file
+        since. None inside a transaction, which may yet be taken back."""
+        with self._lock, translated(self.file):
+            if self._connection.in_transaction:
+                return None
+            (others,) = self._connection.execute("PRAGMA data_version").fetchone()
+            return others, self._connection.total_changes
+
     @contextmanager
     def snapshot(self) -> Iterator[sqlite3.Connection]:
         """Several reads that see the store at one moment."""

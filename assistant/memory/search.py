@@ -92,8 +92,7 @@ def nearest_all(store: Store, caches: Caches, query: Query) -> list[Found]:
     """The candidates by meaning alone, rows and cosines in each view: to time them."""
     caches.refresh(store)
     columns, vectors = caches.columns, caches.vectors
-    question = take_apart(query.text, columns.speakers, query.now)
-    allowed = recallable(columns, question, ("active",))
+    allowed = recallable(columns, take_apart(query.text, (), query.now), ("active",))
     return Asked(columns, vectors, query.vector if vectors.fits(query.vector) else None).nearest(
         allowed
     )

@@ -15,15 +15,16 @@ from assistant.memory.schema import Store
 from assistant.records import Recall, RecalledMemory
 
 # The end of each chain of thoughts that begins at a chosen memory's message. A message that is chosen
-# itself says what its thoughts say.
+# itself says what its thoughts say. CROSS JOIN keeps the order: by its own choice SQLite begins with
+# every active memory, 0.1 s at 100 000.
 _ENDS: Final = """
 WITH RECURSIVE later (origin, id) AS (
-  SELECT m.id, t.superseded_by FROM memories m JOIN thoughts t ON t.source_message_id = m.message_id
+  SELECT m.id, t.superseded_by FROM memories m CROSS JOIN thoughts t ON t.source_message_id = m.message_id
   WHERE m.id IN ({chosen}) AND t.superseded_by IS NOT NULL
-  UNION SELECT l.origin, t.superseded_by FROM later l JOIN thoughts t ON t.id = l.id
+  UNION SELECT l.origin, t.superseded_by FROM later l CROSS JOIN thoughts t ON t.id = l.id
   WHERE t.superseded_by IS NOT NULL)
-SELECT l.origin, m.id, m.turn_id FROM later l JOIN thoughts t ON t.id = l.id
-  JOIN memories m ON m.id = t.memory_id
+SELECT l.origin, m.id, m.turn_id FROM later l CROSS JOIN thoughts t ON t.id = l.id
+  CROSS JOIN memories m ON m.id = t.memory_id
 WHERE t.superseded_by IS NULL AND m.state = 'active' AND m.searchable AND NOT EXISTS (
   SELECT 1 FROM memories c WHERE c.id IN ({chosen}) AND c.message_id = m.message_id)
 AND NOT EXISTS (SELECT 1 FROM exclusions x WHERE x.memory_id = m.id AND x.conversation_id = ?1)
