@@ -18,6 +18,7 @@ LOST = {  # why a memory was not given, as recall names it and as a person reads
     "over the count": "others fit better",
     "over budget": "no room was left",
     "near-duplicate": "says the same as one that was given",
+    "not agreed to": "you said no",
 }
 SIGNALS = {  # what speaks for a memory, as recall names it and as a person reads it
     "meaning": "meaning",
@@ -38,6 +39,7 @@ SIGNALS = {  # what speaks for a memory, as recall names it and as a person read
     "reply_words": "words it answers",
     "reply_meaning": "meaning it answers",
     "portrait": "about you",
+    "replaces": "replaces what was found",
 }
 BAR_CELLS = 8
 LEAST_SHOWN = 0.05  # a smaller part of the score decides nothing
