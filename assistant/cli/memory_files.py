@@ -38,6 +38,7 @@ def import_file(settings: Settings, file: Path) -> None:
         def show(progress: "Progress") -> None:
             status.show("importing", progress.done / max(progress.total, 1))
 
+        status.show("reading")
         report = store.import_file(file, encoded, now, show)
         _prepare_recall(store, status)
     told = {
