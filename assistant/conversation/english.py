@@ -192,7 +192,8 @@ _FOREIGN: Final = """ich und der das ist ein eine einen mein meine meinen wir ni
     io sono ho e il lo gli mio mia miei della di che non anche abito
     eu sou tenho os uma meu minha com n\u00e3o moro em na o \u00e9
     ik ben een het mijn wij niet voor heb en te naar
-    jestem nie na moja mieszkam si\u0119 jag och \u00e4r inte har jeg og ikke"""
+    jestem nie na moja mieszkam si\u0119 jag och \u00e4r inte har jeg og ikke
+    gegen aus nach bei \u00fcber aux ne ve bir benim i\u00e7in de\u011fil jsem m\u00e1m on\u00f3 este doi nama saya ako"""
 _FOREIGN_WORDS: Final = frozenset(_FOREIGN.split())
 # As people type them; the others ("ill", "were", "id") are words of their own.
 _BARE: Final = re.compile(

@@ -144,6 +144,8 @@ def test_lasting_statements_are_selected(text: str, thoughts: list[str]) -> None
         "I drive 300 km at 90 km/h and stop twice for an hour. How long does it take?",
         "We propose a new method for graph coloring.",
         "What tense is this: I have been working in Leeds for six years?",
+        "Allergisch gegen N\u00fcsse. What should I cook?",
+        "Benim ad\u0131m Ali, 30 ya\u015f\u0131nday\u0131m.",
         "Mein Bruder ist Arzt und wir wohnen in K\u00f6ln.",
         "Ik ben allergisch voor noten.",
         "Je suis m\u00e9decin et j'habite \u00e0 Lyon.",
