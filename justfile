@@ -1,5 +1,7 @@
 # Every recipe is one or two plain commands; `just --list` shows them.
 
+export PATH := justfile_directory() / ".venv/bin:" + env("PATH")
+
 # Lint, types, layers.
 check:
     .venv/bin/ruff format --check . && .venv/bin/ruff check . && .venv/bin/mypy && .venv/bin/lint-imports
@@ -18,11 +20,11 @@ native:
 
 # The C++ tests under AddressSanitizer and UBSan.
 asan:
-    cmake --preset asan -S native && cmake --build --preset asan && ctest --preset asan
+    cd native && cmake --preset asan && cmake --build --preset asan && ctest --preset asan
 
 # The C++ tests of the weight window under ThreadSanitizer.
 tsan:
-    cmake --preset tsan -S native && cmake --build --preset tsan && ctest --preset tsan
+    cd native && cmake --preset tsan && cmake --build --preset tsan && ctest --preset tsan
 
 # A benchmark against its peers, as `just bench recall FILE`.
 bench *arguments:

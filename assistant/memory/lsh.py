@@ -95,7 +95,7 @@ class LshIndex:
         self.generation = base.generation
         self._rows = loaded.rows
         self._blocks = base.blocks
-        self._log: npt.NDArray[np.void] = np.zeros(0, loaded.shape.record)
+        self._use_log(np.zeros(0, loaded.shape.record))
         self._n_log = 0
         self._n_records = 0
         slots = SlotTable()
@@ -153,8 +153,7 @@ class LshIndex:
         records["kind"] = np.where(batch.live, ADD, REMOVE)
         records["codes"] = batch.codes
         records["scale"] = batch.scales
-        records["check"] = row_checks(batch.codes, batch.scales, batch.ids)
-        records["bits"], records["factor"] = self._state.codes.encode(batch.codes, batch.scales)
+        self._state.codes.complete_records(records)
         self._write(records)
         self._take(records)
 
@@ -286,12 +285,15 @@ class LshIndex:
         if n_log > len(self._log):
             longer = np.zeros(2 * n_log + 16, self._log.dtype)
             longer[: self._n_log] = self._log[: self._n_log]
-            self._log = longer
+            self._use_log(longer)
+
+    def _use_log(self, log: npt.NDArray[np.void]) -> None:
+        self._log = log
+        raw = log.view(np.uint8).reshape(-1, log.dtype.itemsize)
+        self._log_rows = raw[:, : self._rows.shape[1]]
 
     def _publish(self, codes: LshCodes, slots: SlotTable) -> None:
-        row_bytes = self._rows.shape[1]
-        log = self._log.view(np.uint8).reshape(-1, self._log.dtype.itemsize)[:, :row_bytes]
-        view = LshView(self._blocks, slots.ids, slots.live, self._rows, log, slots.n)
+        view = LshView(self._blocks, slots.ids, slots.live, self._rows, self._log_rows, slots.n)
         self._state = _State(codes, slots, view)
 
 

@@ -31,6 +31,11 @@ _SIGNATURES: Final[tuple[tuple[str, Any, list[Any]], ...]] = (
     ("assistant_lsh_pack", None, [_POINTER, _POINTER, _POINTER, _I64, _I64, _POINTER]),
     ("assistant_row_checks", None, [_POINTER, _POINTER, _POINTER, _I64, _I32, _POINTER]),
     (
+        "assistant_lsh_complete_records",
+        _I32,
+        [_POINTER, _POINTER, _I64, _POINTER, _I64, _I64, _I64],
+    ),
+    (
         "assistant_lsh_search",
         _I32,
         [

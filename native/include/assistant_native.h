@@ -190,6 +190,13 @@ ASSISTANT_API void assistant_row_checks(
     const int8_t * codes, const float * scales, const int64_t * ids, int64_t n, int32_t dim,
     uint32_t * checks);
 
+/* Complete n records of a log, `stride` bytes each: the check of the stored vector that each begins with
+ * (as in assistant_lsh_view), whose id is the int64 at `id_at`; at `factor_at` its factor, then its code,
+ * of heads (n x code_dim). Nothing need be aligned. */
+ASSISTANT_API int32_t assistant_lsh_complete_records(
+    const assistant_lsh * lsh, const float * heads, int64_t n, uint8_t * records, int64_t stride,
+    int64_t id_at, int64_t factor_at);
+
 /* What a search reads. A stored vector is dim int8, then float scale, then uint32 check, unaligned;
  * slot s lies at base_rows + s * base_stride below n_base, else at
  * log_rows + (s - n_base) * log_stride. */

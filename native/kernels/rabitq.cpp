@@ -101,4 +101,30 @@ void assistant_row_checks(const int8_t * codes, const float * scales, const int6
     }
 }
 
+int32_t assistant_lsh_complete_records(const assistant_lsh * lsh, const float * heads, int64_t n,
+                                       uint8_t * records, int64_t stride, int64_t id_at,
+                                       int64_t factor_at) {
+    const rabitq & quantiser = lsh->quantiser;
+    const int32_t dim = quantiser.dim();
+    try {
+        std::vector<float> scratch(8 * static_cast<size_t>(quantiser.layout().n_columns));
+        for (int64_t i = 0; i < n; i++) {
+            uint8_t * record = records + i * stride;
+            float scale;
+            int64_t id;
+            std::memcpy(&scale, record + dim, sizeof(scale));
+            std::memcpy(&id, record + id_at, sizeof(id));
+            const uint32_t check = row_check(reinterpret_cast<const int8_t *>(record), dim, scale, id);
+            std::memcpy(record + dim + sizeof(scale), &check, sizeof(check));
+            uint8_t * factor_place = record + factor_at;
+            const float factor = quantiser.encode(heads + i * quantiser.code_dim(),
+                                                  factor_place + sizeof(float), scratch.data());
+            std::memcpy(factor_place, &factor, sizeof(factor));
+        }
+        return 0;
+    } catch (const std::bad_alloc &) {
+        return -1;
+    }
+}
+
 }  // extern "C"

@@ -8,6 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from assistant import native
+from assistant.memory import index_file
 from assistant.native import reference
 from assistant.native.rabitq import LshCodes
 from assistant.native.view import LshView, RowDamaged
@@ -85,6 +86,26 @@ def test_codes_of_some_axes_and_their_search_equal_the_reference(level: str) -> 
     np.testing.assert_array_equal(factors, expected[1])
     view = make_view(codes, vectors)
     assert_searches_equal(codes, view, make_vectors(3, 100, seed=1), 5, 40)
+
+
+@pytest.mark.parametrize("n", [0, 1, 70])
+def test_completed_records_hold_what_encode_and_row_checks_give(level: str, n: int) -> None:
+    vectors = make_vectors(n + 60, 100)
+    axes = np.linalg.qr(np.random.default_rng(4).standard_normal((100, 100)))[0][:48]
+    codes = LshCodes(100, 5, np.full(100, 0.01, np.float32), axes.astype(np.float32))
+    whole, scales = native.quantise_int8(vectors[:n])
+    records = np.zeros(n, index_file.Shape(100, codes.code_bytes, n_rows=0, n_axes=0).record)
+    records["codes"], records["scale"], records["id"] = whole, scales, 5 + np.arange(n)
+    before = records.copy()
+    codes.complete_records(records)
+    bits, factors = codes.encode(whole, scales)
+    np.testing.assert_array_equal(records["bits"], bits)
+    np.testing.assert_array_equal(records["factor"], factors)
+    np.testing.assert_array_equal(
+        records["check"], reference.row_checks(whole, scales, 5 + np.arange(n))
+    )
+    for name in ("codes", "scale", "id", "generation", "kind", "crc"):
+        np.testing.assert_array_equal(records[name], before[name])
 
 
 @pytest.mark.parametrize("sampled_are", ["like all", "better", "worse"])
