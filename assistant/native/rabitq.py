@@ -4,8 +4,9 @@ Knows arrays and where they lie, not files. Where the library is missing, `refer
 """
 
 import weakref
+from collections.abc import Mapping
 from ctypes import byref
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -85,7 +86,7 @@ class LshCodes:
                 records["id"],
             )
             return
-        fields = records.dtype.fields or {}
+        fields: Mapping[str, Any] = records.dtype.fields or {}
         if self._library.assistant_lsh_complete_records(
             self._handle, address(heads), len(records), address(records), records.itemsize,
             fields["id"][1], fields["factor"][1],
