@@ -124,19 +124,28 @@ def choose_lines(store: Store, now: datetime) -> list[Line]:
     rows = store.read(
         "SELECT t.label, m.* FROM thoughts t JOIN memories m ON m.id = t.memory_id"
         " WHERE m.state = 'active' AND t.confirmed = 1"
-        " AND (t.label <> 'plan' OR coalesce(substr(t.event_time, 1, 10), '9') >= ?)"
-        " AND NOT EXISTS (SELECT 1 FROM links l"
-        " JOIN memories o ON o.id IN (l.from_memory, l.to_memory) AND o.id <> m.id"
-        " WHERE l.kind = 'conflict' AND l.resolution IS NULL AND m.id IN (l.from_memory, l.to_memory)"
-        " AND o.state = 'active' AND (o.created, o.id) > (m.created, m.id))",
+        " AND (t.label <> 'plan' OR coalesce(substr(t.event_time, 1, 10), '9') >= ?)",
         (now.date().isoformat(),),
     )
+    outdated = _older_sides(store)
+    rows = [row for row in rows if row["id"] not in outdated]
     ranked = sorted(rows, key=lambda row: (-_standing(row, now), row["id"]))
     lines: list[Line] = []
     for label in LABELS:
         same = [row for row in ranked if row["label"] == label][:LABEL_LINES]
         lines += [Line(row["text"], from_text(row["created"]), row["id"]) for row in same]
     return lines[:PORTRAIT_LINES]
+
+
+def _older_sides(store: Store) -> set[int]:
+    """Of each conflict that the person has not decided, the memory that was said first."""
+    rows = store.read(
+        "SELECT CASE WHEN (a.created, a.id) < (b.created, b.id) THEN a.id ELSE b.id END FROM links l"
+        " JOIN memories a ON a.id = l.from_memory JOIN memories b ON b.id = l.to_memory"
+        " WHERE l.kind = 'conflict' AND l.resolution IS NULL"
+        " AND a.state = 'active' AND b.state = 'active'"
+    )
+    return {int(row[0]) for row in rows}
 
 
 def _standing(row: Any, now: datetime) -> float:

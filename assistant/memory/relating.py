@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final, Literal
 
 from assistant.memory.date_spans import MONTHS, WEEKDAYS
-from assistant.memory.sentences import content_words, stem, words
+from assistant.memory.sentences import STOPWORDS, content_words, stem, words
 
 Relation = Literal["equal", "within", "contains", "conflict", "caused", "similar", "unrelated"]
 
@@ -47,6 +47,7 @@ _NUMBERS: Final = frozenset(
         "fifty",
     ]
 )
+_NO_NAMES: Final = frozenset(month.capitalize() for month in _DATE_WORDS)
 _CAUSE: Final = re.compile(
     r"\b(?:because(?:\s+of)?|due\s+to|thanks\s+to|after|since|on\s+account\s+of)\s+(?P<cause>[^,.;]+)",
     re.IGNORECASE,
@@ -130,7 +131,7 @@ def _same(new: str, old: str) -> Relation | None:
 
 def _meant(text: str) -> list[str]:
     """The content words in the order they were said."""
-    return [stem(word) for word in words(text) if content_words(word)]
+    return [stem(word) for word in words(text) if word not in STOPWORDS]
 
 
 def _subject(text: str) -> str:
@@ -176,9 +177,7 @@ def _plain(found: set[str]) -> set[str]:
 
 
 def _names(text: str) -> set[str]:
-    return {stem(name.lower()).capitalize() for name in _NAME.findall(text)} - {
-        month.capitalize() for month in _DATE_WORDS
-    }
+    return {stem(name.lower()).capitalize() for name in _NAME.findall(text)} - _NO_NAMES
 
 
 def ungrounded_words(text: str, source: str, *, loose: bool = False) -> list[str]:
