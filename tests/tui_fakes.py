@@ -49,6 +49,7 @@ from assistant.tui.widgets.transcript import Transcript
 from assistant.tui.widgets.turn import TurnView
 
 NOW = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
+LOOK_S = 0.005  # between two looks at a condition
 
 
 def memory(number: int, text: str, **facts: object) -> RecalledMemory:
@@ -402,8 +403,8 @@ async def wait_for(pilot: Pilot[int], condition: Callable[[], bool], seconds: fl
 
     Not with `pilot.pause`: it waits for every widget, also for one that is removed meanwhile.
     """
-    for _ in range(int(seconds / 0.02)):
-        await asyncio.sleep(0.02)
+    for _ in range(int(seconds / LOOK_S)):
+        await asyncio.sleep(LOOK_S)
         if condition():
             return
     raise AssertionError("the condition never held")

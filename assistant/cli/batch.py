@@ -4,7 +4,7 @@ Opens what a run needs, shows how far it is and hears Ctrl-C; `assistant.batch` 
 """
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -87,7 +87,7 @@ def _open(
         note("memory.mode is ask: rows are answered without memories; --yes gives them.", settings)
     identity = identify_model(settings.paths, settings.config)
     output = stack.enter_context(_open_output(settings, rows, file, chosen, identity.sha256))
-    with StatusLine(settings) as status:
+    with StatusLine(settings) as status, _heard_while_loading() as check:
         status.show("loading model")
         parts = stack.enter_context(
             open_batch(
@@ -99,8 +99,10 @@ def _open(
                 recall=not chosen["no_memory"],
                 agreement="given" if settings.yes else "withheld",
                 on_notice=lambda notice: note(notice.text, settings),
+                on_progress=check,
             )
         )
+        check(1.0)
     return Run(
         rows,
         output,
@@ -153,6 +155,30 @@ def _answer(settings: Settings, rows: "list[Row]", run: "Run") -> None:
         raise BatchIncomplete(
             f"{run.n_failed} of {len(rows)} rows failed.", "Try them again with --resume."
         )
+
+
+@contextmanager
+def _heard_while_loading() -> Iterator[Callable[[float], None]]:
+    """A function that raises, once it was pressed, what Ctrl-C (or SIGTERM) raises.
+
+    llama.cpp calls back while it loads, to log a line for instance, and what a signal's handler raises
+    in such a call is lost (ctypes prints it and goes on). So the handler only notes the signal.
+    """
+    heard: list[int] = []
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def raise_heard(_share: float) -> None:
+        handler = before[signal.Signals(heard[0])] if heard else None
+        if callable(handler):
+            handler(heard[0], None)
+
+    for number in before:
+        signal.signal(number, lambda heard_now, frame: heard.append(heard_now))
+    try:
+        yield raise_heard
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 @contextmanager

@@ -205,8 +205,12 @@ def open_batch(
     recall: bool,
     agreement: Agreement = "withheld",
     on_notice: Callable[[Notice], None] = lambda notice: None,
+    on_progress: Callable[[float], None] | None = None,
 ) -> Iterator[BatchParts]:
-    """The parts of a batch of `parallel` rows at once. Raises as `open_assistant`, and OutOfMemory."""
+    """The parts of a batch of `parallel` rows at once. What `on_progress` raises ends the loading.
+
+    Raises as `open_assistant`, and OutOfMemory.
+    """
     from assistant.runtime.batching import Batcher
 
     identity = identify_model(paths, config)
@@ -217,7 +221,10 @@ def open_batch(
         paths.create()
     with open_memory(paths, config, now=now, read_only=mode != "normal") as memory:
         embedder = serve_embedder(paths, config, memory)
-        with _load_advised(paths, config, identity.path, on_notice, n_sequences=parallel) as model:
+        path = identity.path
+        with _load_advised(
+            paths, config, path, on_notice, on_progress, n_sequences=parallel
+        ) as model:
 
             def new_engine() -> Engine:
                 engine = Engine(memory, embedder, lambda on_progress: model, behaves)

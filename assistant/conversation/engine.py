@@ -55,7 +55,6 @@ LoadModel = Callable[[Callable[[float], None]], LanguageModel]
 SEQUENCE_ASIDE: Final = 1  # for answers that must not evict the conversation's prefix
 SEQUENCE_TYPED: Final = 3  # for the prompt of what is being typed; 1 and 2 are post-think's
 GUESS_STEP: Final = 32  # default; 8 to 128 tokens: what Enter may have to wait for
-N_TITLE_CHARACTERS: Final = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,14 +343,12 @@ class Engine:
         """Record the message. A turn that is not to be recorded has id 0."""
         if self.mode != "normal" or not options.record:
             return Turn(0, 0, self.history.next_number, 0, now)
-        if self.conversation_id is None:
-            title = " ".join(encoded.text.split())[:N_TITLE_CHARACTERS]
-            self.history.conversation_id = self.memory.new_conversation(title, now)
         if options.replaces is not None:
             self.history.drop(options.replaces)
         turn = self.memory.begin_turn(
             encoded, now, conversation_id=self.conversation_id, replaces=options.replaces
         )
+        self.history.conversation_id = turn.conversation_id
         self.history.running = turn.id
         return turn
 

@@ -4,12 +4,15 @@ import json
 import os
 import signal
 from collections import Counter
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from assistant.batch.rows import digest, read_rows
+from assistant.conversation import assemble
 from assistant.errors import GenerationError, InputError
 from fakes import FakeModel
 
@@ -262,3 +265,23 @@ def test_the_digest_sees_what_is_asked_and_not_how_it_is_written() -> None:
     assert digest(one) != digest(read_rows('{"id": 1, "prompt": "y"}'))
     with pytest.raises(InputError):
         read_rows("")
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_is_heard_also_where_a_native_callback_loses_what_its_handler_raises(
+    run, fake_model: FakeModel, table: Path, tmp_path: Path, number: int, code: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    def load(path: Path, config: object, on_progress: Callable[[float], None], **more: object):
+        with suppress(BaseException):  # as ctypes does around llama.cpp's log callback
+            os.kill(os.getpid(), number)
+        on_progress(0.5)
+        return fake_model
+
+    monkeypatch.setattr(assemble, "load_model", load)
+    out = tmp_path / "out"
+    assert run("batch", str(table), "-o", str(out)).code == code
+    assert fake_model.prompts == []
+    monkeypatch.setattr(assemble, "load_model", lambda *told, **more: fake_model)
+    assert run("batch", str(table), "-o", str(out), "--resume").code == 0
+    assert Counter(str(row["id"]) for row in answers(out)) == Counter("abc4ef")

@@ -1,8 +1,10 @@
 """Ctrl-C and SIGTERM in every phase of a real `assistant ask`: its exit code, and nothing is lost."""
 
+import json
 import os
 import signal
 import sqlite3
+import subprocess
 import sys
 from pathlib import Path
 
@@ -60,6 +62,28 @@ def test_a_signal_ends_the_turn_soon_and_keeps_what_is_recorded(
         assert said[1][0] == "assistant"
         assert "one" in said[1][1].lower()
         assert said[1][2] == 1, "the partial reply is marked"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_batch_that_loads_its_model_hears_a_signal_and_can_be_resumed(
+    number: signal.Signals, home: Path, tmp_path: Path
+) -> None:
+    rows, out = tmp_path / "rows.jsonl", tmp_path / "out.jsonl"
+    rows.write_text('{"id": 1, "prompt": "Say one word."}\n')
+    environment = {**os.environ, "ASSISTANT_DATA_DIR": str(home), "TERM": "xterm"}
+    arguments = [*PROGRAM, "batch", str(rows), "-o", str(out), "--max-tokens", "4"]
+    for more in ([], ["--resume"], ["--resume"]):
+        process = pexpect.spawn(
+            sys.executable, [*arguments, *more], env=environment, encoding="utf-8", timeout=120
+        )
+        process.expect("loading model")
+        process.kill(number)
+        process.expect(pexpect.EOF)
+        process.close()
+        assert process.exitstatus == (130 if number == signal.SIGINT else 143)
+    ended = subprocess.run([sys.executable, *arguments, "--resume"], env=environment, check=False)
+    assert ended.returncode == 0
+    assert json.loads(out.read_text().splitlines()[-1])["status"] == "ok"
 
 
 def test_two_interrupts_end_the_process_whatever_it_does(home: Path) -> None:

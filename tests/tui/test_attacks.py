@@ -85,7 +85,7 @@ async def test_hostile_text_is_drawn_as_text_wherever_it_appears() -> None:
             ("escape",),
         ):
             await pilot.press(*keys)
-            await pilot.pause(0.05)
+            await pilot.pause()
             page = drawn(app)
             assert "\x1b" not in page
             assert "\x9b" not in page
@@ -96,7 +96,7 @@ async def test_hostile_text_is_drawn_as_text_wherever_it_appears() -> None:
         await pilot.press("enter")
         screen.prompt.fill(f"/{text}")
         screen.tell(text, error=True)
-        await pilot.pause(0.1)
+        await pilot.pause()
         assert app.is_running
     assert app.return_value is None
 

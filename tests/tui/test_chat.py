@@ -1,6 +1,5 @@
 """The chat screen, driven by Pilot over the fake engine."""
 
-import asyncio
 import threading
 from pathlib import Path
 
@@ -221,17 +220,17 @@ async def test_reading_on_up_the_page_is_not_disturbed_and_end_follows_again() -
     store.add(
         1, "Long", [TurnText(n, n, f"Question {n}", NOW, "Line\n\n" * 8) for n in range(1, 9)]
     )
-    engine = FakeEngine(store, reply="word\n\n" * 60, tokens_per_second=0)
+    engine = FakeEngine(store, reply="word\n\n " * 600, tokens_per_second=0)
     app = make_app(engine)
     async with app.run_test(size=(80, 24)) as pilot:
         screen = app.screen
         assert isinstance(screen, ChatScreen)
         await screen.open_conversation(1)
-        await pilot.pause(0.2)
+        await pilot.pause()
         transcript = screen.query_one(Transcript)
         assert transcript.scroll_y == transcript.max_scroll_y > 20
         await pilot.press("pageup", "pageup")
-        await pilot.pause(0.1)
+        await pilot.pause()
         held = transcript.scroll_y
         assert held < transcript.max_scroll_y
         engine.tokens_per_second = 60
@@ -239,13 +238,12 @@ async def test_reading_on_up_the_page_is_not_disturbed_and_end_follows_again() -
         await pilot.press("enter")
         await wait_for(pilot, lambda: bool(transcript.last and "word" in transcript.last.reply))
         await pilot.press("pageup", "pageup")
-        await asyncio.sleep(0.3)
-        held = transcript.scroll_y
-        await asyncio.sleep(0.3)
         await pilot.pause()
+        held, height = transcript.scroll_y, transcript.virtual_size.height
+        await wait_for(pilot, lambda: transcript.virtual_size.height > height + 8)
         assert transcript.scroll_y == held < transcript.max_scroll_y
         await pilot.press("ctrl+end")
-        await pilot.pause(0.3)
+        await pilot.pause()
         assert transcript.scroll_y == transcript.max_scroll_y
         await pilot.press("escape")
         await wait_for(pilot, lambda: is_idle(app))

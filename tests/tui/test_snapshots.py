@@ -68,7 +68,7 @@ async def in_chat(pilot: Pilot[int]) -> Any:
     view = app.screen.transcript.last
     view.action_toggle_memories()
     await wait_for(pilot, lambda: view.turn.recall is not None)
-    await pilot.pause(0.1)
+    await pilot.pause()
     return app
 
 
@@ -91,7 +91,7 @@ async def why(pilot: Pilot[int]) -> None:
     await pilot.press("ctrl+w")
     await wait_for(pilot, lambda: bool(app.screen.query("MemoryCard")))
     await wait_for(pilot, lambda: app.screen.query("MemoryCard").first().quoted is not None)
-    await pilot.pause(0.1)
+    await pilot.pause()
 
 
 async def memory(pilot: Pilot[int]) -> None:
@@ -100,33 +100,33 @@ async def memory(pilot: Pilot[int]) -> None:
     await wait_for(pilot, lambda: app.screen.query("#memory-table").first().row_count == 8)
     await pilot.press("enter")
     await wait_for(pilot, lambda: app.screen.has_class("-details"))
-    await pilot.pause(0.1)
+    await pilot.pause()
 
 
 async def models(pilot: Pilot[int]) -> None:
     app = await ready(pilot)
     await pilot.press("f4")
     await wait_for(pilot, lambda: app.screen.query("#models-table").first().row_count == 3)
-    await pilot.pause(0.1)
+    await pilot.pause()
 
 
 async def first_run(pilot: Pilot[int]) -> None:
     app = await ready(pilot)
     await wait_for(pilot, lambda: bool(app.screen.query("#first-run")))
-    await pilot.pause(0.1)
+    await pilot.pause()
 
 
 async def help_page(pilot: Pilot[int]) -> None:
     await ready(pilot)
     await pilot.press("f1")
-    await pilot.pause(0.1)
+    await pilot.pause()
 
 
 async def stopped(pilot: Pilot[int]) -> None:
     app = await ready(pilot)
     await say(pilot, app, "Tell me of [/foo] \x1b]52;c;x\x07")
     await pilot.press("escape")
-    await pilot.pause(0.1)
+    await pilot.pause()
 
 
 @pytest.mark.parametrize("size", SIZES, ids=lambda size: f"{size[0]}x{size[1]}")

@@ -109,7 +109,7 @@ async def test_why_shows_what_was_given_to_the_model_and_never_says_caused() -> 
         await pilot.press("t")
         await wait_for(pilot, lambda: "the prompt of turn 100 [/foo]" in drawn(app))
         await pilot.press("up", "e")  # a message stays as it was said
-        await pilot.pause(0.1)
+        await pilot.pause()
         assert isinstance(app.screen, WhyScreen)
         await pilot.press("escape")
         await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen))
@@ -236,6 +236,7 @@ async def test_words_are_found_in_the_chat_and_the_keys_go_round() -> None:
         await screen.open_conversation(1)
         await pilot.press("ctrl+f", *"APPLE")
         await wait_for(pilot, lambda: "6/6" in drawn(app))
+        assert "Find  APPLE" in drawn(app)
         await pilot.press("enter")
         await wait_for(pilot, lambda: "1/6" in drawn(app))
         await wait_for(pilot, lambda: "Question 50" in drawn(app))
@@ -270,7 +271,7 @@ async def test_five_thousand_turns_open_as_a_window_that_moves() -> None:
         for first in (4980, 4970, 4960):
             while transcript.views[0].turn.number > first:
                 await pilot.press("pageup")
-                await pilot.pause(0.05)
+                await pilot.pause()
         numbers = [view.turn.number for view in transcript.views]
         assert numbers == list(range(numbers[0], numbers[-1] + 1))
         assert len(numbers) <= N_MOST

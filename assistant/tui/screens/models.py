@@ -98,12 +98,15 @@ class ModelsScreen(Screen[bool]):
         if rows is None:
             return
         self._rows = list(rows)
+        is_first = not self.table.row_count
         self._draw_table()
         ids = [row.id for row in self._rows]
         wanted, self._wanted = self._wanted, ""
         if wanted in ids:
             self.table.move_cursor(row=ids.index(wanted))
             self.action_pull()
+        elif is_first:
+            self.table.move_cursor(row=next((n for n, row in enumerate(rows) if row.chosen), 0))
 
     @property
     def _shape(self) -> tuple[tuple[str, ...], int]:

@@ -18,7 +18,7 @@ class FindBar(Horizontal):
     DEFAULT_CSS = """
     FindBar { height: 1; display: none; background: $panel; padding: 0 2; }
     FindBar.-open { display: block; }
-    FindBar Input { width: 1fr; border: none; height: 1; padding: 0; background: $panel; }
+    FindBar Input { width: 1fr; background: $panel; }
     FindBar Static { width: auto; color: $text-muted; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
@@ -40,7 +40,7 @@ class FindBar(Horizontal):
 
     def compose(self) -> ComposeResult:
         yield Static("Find  ")
-        yield Input(placeholder="words in this chat", id="find-words")
+        yield Input(placeholder="words in this chat", id="find-words", compact=True)
         yield Static("", id="find-count")
 
     def open(self) -> None:
