@@ -84,8 +84,8 @@ class Conversation:
 class RecalledMemory:
     """One memory that recall ranked. `score` is the final ranking; higher is better.
 
-    `signals` holds each part of the score by name ("words", "meaning", "session", "neighbours",
-    "speaker", "time", "graph", "retention"). `reason` is empty for a memory that is given to the
+    `signals` holds each part of the score by name ("words", "meaning", "session", "episode",
+    "neighbours", "speaker", "time", "graph", "retention"). `reason` is empty for a memory that is given to the
     model, else why a near-miss lost ("near-duplicate of 12", "weak", "over budget").
     """
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from assistant.memory.weights import WEIGHTS
 from assistant.tui.app import KEY_PLACES
 from assistant.tui.commands import COMMANDS, find_command, is_command
 from assistant.tui.keys import keys_of
@@ -17,7 +18,7 @@ from assistant.tui.screens.why import WhyScreen
 from assistant.tui.session import Candidate, Facts, TurnText
 from assistant.tui.widgets.consent import ConsentChip
 from assistant.tui.widgets.find import FindBar
-from assistant.tui.widgets.memory_card import MemoryCard
+from assistant.tui.widgets.memory_card import SIGNALS, MemoryCard
 from assistant.tui.widgets.prompt import PromptInput
 from assistant.tui.widgets.transcript import N_MOST, N_MOUNTED, Transcript
 from assistant.tui.widgets.turn import TurnView
@@ -353,3 +354,7 @@ def test_the_help_names_every_command_and_every_key_once() -> None:
     ids = [key.id for key in keys]
     assert len(ids) == len(set(ids))
     assert all(id_ in text for id_ in ids)
+
+
+def test_every_signal_of_recall_has_a_name_for_a_person() -> None:
+    assert set(WEIGHTS) < set(SIGNALS)

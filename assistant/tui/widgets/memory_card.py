@@ -26,6 +26,7 @@ SIGNALS = {  # what speaks for a memory, as recall names it and as a person read
     "neighbours": "messages beside it",
     "words": "your words",
     "window": "your words around it",
+    "episode": "the talk it is in",
     "session": "its chat",
     "time": "the time you name",
     "answer": "could answer it",
