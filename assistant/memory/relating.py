@@ -6,7 +6,9 @@ person, never a reason to drop a statement.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final, Literal
 
 from assistant.memory.date_spans import MONTHS, WEEKDAYS
@@ -28,52 +30,19 @@ _AGAINST: Final = frozenset({"hate", "dislike", "loathe", "detest", "avoid"})
 _DATE_WORDS: Final = frozenset(
     {*(month.lower() for month in MONTHS), *WEEKDAYS, "week", "weekend", "night", "morning"}
 )
-_NUMBERS: Final = frozenset(
-    [
-        "two",
-        "three",
-        "four",
-        "five",
-        "six",
-        "seven",
-        "eight",
-        "nine",
-        "ten",
-        "eleven",
-        "twelve",
-        "twenty",
-        "thirty",
-        "forty",
-        "fifty",
-    ]
+_NUMBER_WORDS: Final = (
+    "two three four five six seven eight nine ten eleven twelve twenty thirty forty fifty"
 )
+_NUMBERS: Final = frozenset(_NUMBER_WORDS.split())
+_OF_FIGURES: Final = _DATE_WORDS | _NUMBERS
+_NOT_PLAIN: Final = frozenset(["longer", "former", "formerly", "anymore", "stopped", "quit"])
 _NO_NAMES: Final = frozenset(month.capitalize() for month in _DATE_WORDS)
 _CAUSE: Final = re.compile(
     r"\b(?:because(?:\s+of)?|due\s+to|thanks\s+to|after|since|on\s+account\s+of)\s+(?P<cause>[^,.;]+)",
     re.IGNORECASE,
 )
-_SUBJECTS: Final = frozenset(
-    [
-        "i",
-        "we",
-        "my",
-        "our",
-        "he",
-        "she",
-        "they",
-        "it",
-        "his",
-        "her",
-        "their",
-        "its",
-        "you",
-        "your",
-        "the",
-        "this",
-        "that",
-        "both",
-    ]
-)
+_SUBJECT_WORDS: Final = "i we my our he she they it his her their its you your the this that both"
+_SUBJECTS: Final = frozenset(_SUBJECT_WORDS.split())
 _THE_PERSON: Final = frozenset({"person", "user"})  # how a model calls who spoke
 _NAME: Final = re.compile(r"(?<=[a-z,;] )[A-Z][\w-]+")
 
@@ -88,20 +57,54 @@ class Related:
     weight: float = 0.0
 
 
+class Statement:
+    """A text taken apart once, for it is compared with many."""
+
+    def __init__(self, text: str) -> None:
+        said = words(text)
+        self.text = text
+        self.meant = [stem(word) for word in said if word not in STOPWORDS]  # in order
+        self.content = frozenset(self.meant)
+        self.negated = bool(_NEGATION.search(text))
+        self.stance = bool(self.content & _FOR) - bool(self.content & _AGAINST)
+        self.subject = _subject(said)
+
+    @cached_property
+    def figures(self) -> frozenset[str]:
+        return _figures(self.content)
+
+    @cached_property
+    def plain(self) -> frozenset[str]:
+        return self.content - self.figures - _NOT_PLAIN
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        found = (stem(name.lower()).capitalize() for name in _NAME.findall(self.text))
+        return frozenset(found) - _NO_NAMES
+
+    @cached_property
+    def cause(self) -> frozenset[str]:
+        """The words of the cause it gives; none where it gives none."""
+        cause = _CAUSE.search(self.text)
+        return Statement(cause["cause"]).plain if cause else frozenset()
+
+
 def relate(new: str, old: str, thought_id: int) -> Related:
     """Compare a new statement with an older one."""
-    ours, theirs = content_words(new), content_words(old)
-    agree = _polarity(new) == _polarity(old) and _stance(ours) == _stance(theirs)
+    return relate_statements(Statement(new), Statement(old), thought_id)
+
+
+def relate_statements(new: Statement, old: Statement, thought_id: int) -> Related:
+    agree = new.negated == old.negated and new.stance == old.stance
     if agree and (same := _same(new, old)) is not None:
         return Related(thought_id, same, weight=1.0)
-    if reason := _contradiction(new, old, ours, theirs):
+    if reason := _contradiction(new, old):
         return Related(thought_id, "conflict", reason, 1.0)
-    cause = _CAUSE.search(new)
-    if cause and (named := _plain(content_words(cause["cause"]))) and named <= theirs:
-        return Related(thought_id, "caused", f"said with {' '.join(sorted(named))}", 1.0)
-    shared = ours & theirs
-    overlap = len(shared) / max(len(ours | theirs), 1)
-    names = _names(new) & _names(old)
+    if new.cause and new.cause <= old.content:
+        return Related(thought_id, "caused", f"said with {' '.join(sorted(new.cause))}", 1.0)
+    shared = new.content & old.content
+    overlap = len(shared) / max(len(new.content | old.content), 1)
+    names = new.names & old.names
     if names or overlap >= SIMILAR_OVERLAP:
         reason = f"both mention {', '.join(sorted(names))}" if names else ""
         return Related(
@@ -110,15 +113,15 @@ def relate(new: str, old: str, thought_id: int) -> Related:
     return Related(thought_id, "unrelated", weight=overlap)
 
 
-def _same(new: str, old: str) -> Relation | None:
+def _same(new: Statement, old: Statement) -> Relation | None:
     """Whether the two say the same of the same subject, one of them perhaps with more after it.
 
     The order of the words counts: "My sister has two cats" says nothing of whoever said "I have two
     cats", and "Anna helps Ben" is not "Ben helps Anna".
     """
-    ours, theirs = _meant(new), _meant(old)
+    ours, theirs = new.meant, old.meant
     n = min(len(ours), len(theirs))
-    if not n or _subject(new) != _subject(old) or ours[:n] != theirs[:n]:
+    if not n or new.subject != old.subject or ours[:n] != theirs[:n]:
         return None
     if len(ours) == len(theirs):
         return "equal"
@@ -126,58 +129,34 @@ def _same(new: str, old: str) -> Relation | None:
         return None
     if len(ours) < len(theirs):
         return "within"
-    return None if _figures(set(ours[n:])) else "contains"
+    return None if _figures(ours[n:]) else "contains"
 
 
-def _meant(text: str) -> list[str]:
-    """The content words in the order they were said."""
-    return [stem(word) for word in words(text) if word not in STOPWORDS]
-
-
-def _subject(text: str) -> str:
+def _subject(said: Iterable[str]) -> str:
     """The word that says who or whose; "i" where it was left out ("Allergic to nuts")."""
-    said = (word.partition("'")[0] for word in words(text))
-    found = next((word for word in said if word in _SUBJECTS), "i")
+    heads = (word.partition("'")[0] for word in said)
+    found = next((word for word in heads if word in _SUBJECTS), "i")
     return {"we": "i", "our": "my"}.get(found, found)
 
 
-def _contradiction(new: str, old: str, ours: set[str], theirs: set[str]) -> str:
+def _contradiction(new: Statement, old: Statement) -> str:
     """Why the two may not both be true; empty where nothing says so, or of two subjects."""
-    if _subject(new) != _subject(old):
+    if new.subject != old.subject:
         return ""
-    plain_ours, plain_theirs = _plain(ours), _plain(theirs)
-    overlap = len(plain_ours & plain_theirs) / max(len(plain_ours | plain_theirs), 1)
-    if _stance(ours) * _stance(theirs) < 0:
-        stance = _FOR | _AGAINST
-        return "one for, one against" if (plain_ours & plain_theirs) - stance else ""
-    if overlap < CONFLICT_OVERLAP or not plain_ours & plain_theirs:
+    shared = new.plain & old.plain
+    if new.stance * old.stance < 0:
+        return "one for, one against" if shared - _FOR - _AGAINST else ""
+    if not shared or len(shared) < CONFLICT_OVERLAP * len(new.plain | old.plain):
         return ""
-    if _polarity(new) != _polarity(old):
+    if new.negated != old.negated:
         return "one says yes, one says no"
-    figures = _figures(ours), _figures(theirs)
-    if plain_ours == plain_theirs and all(figures) and figures[0] != figures[1]:
+    if new.plain == old.plain and new.figures and old.figures and new.figures != old.figures:
         return "same words, other figures or dates"
     return ""
 
 
-def _polarity(text: str) -> bool:
-    return bool(_NEGATION.search(text))
-
-
-def _stance(found: set[str]) -> int:
-    return bool(found & _FOR) - bool(found & _AGAINST)
-
-
-def _figures(found: set[str]) -> set[str]:
-    return {word for word in found if word[0].isdigit() or word in _DATE_WORDS | _NUMBERS}
-
-
-def _plain(found: set[str]) -> set[str]:
-    return found - _figures(found) - {"longer", "former", "formerly", "anymore", "stopped", "quit"}
-
-
-def _names(text: str) -> set[str]:
-    return {stem(name.lower()).capitalize() for name in _NAME.findall(text)} - _NO_NAMES
+def _figures(found: Iterable[str]) -> frozenset[str]:
+    return frozenset(word for word in found if word[0].isdigit() or word in _OF_FIGURES)
 
 
 def ungrounded_words(text: str, source: str, *, loose: bool = False) -> list[str]:

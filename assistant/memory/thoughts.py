@@ -16,7 +16,13 @@ from typing import Any, Final
 
 from assistant.errors import InputError, NotFound
 from assistant.memory.messages import insert_vector
-from assistant.memory.relating import Related, relate, ungrounded_words
+from assistant.memory.relating import (
+    Related,
+    Statement,
+    relate,
+    relate_statements,
+    ungrounded_words,
+)
 from assistant.memory.retention import INITIAL_STRENGTH_DAYS, reinforce
 from assistant.memory.schema import from_text, to_text
 from assistant.memory.sentences import content_words
@@ -83,7 +89,7 @@ def insert_thought(
     source = _source(connection, new)
     if gone := _unwanted(connection, new):
         return gone
-    related = [relate(new.text, text, old) for old, text in _candidates(connection, new)]
+    related = _relate_all(connection, new)
     for same in related:
         if same.relation in ("equal", "within"):
             return _strengthen(connection, same, new, now)
@@ -219,6 +225,12 @@ def restore_thought(
     )
     record(connection, thought_id, "insert", from_text(said), new.writer, "imported")
     return thought_id
+
+
+def _relate_all(connection: sqlite3.Connection, new: NewThought) -> list[Related]:
+    said = Statement(new.text)
+    found = _candidates(connection, new)
+    return [relate_statements(said, Statement(text), old) for old, text in found]
 
 
 def _candidates(connection: sqlite3.Connection, new: NewThought) -> list[tuple[int, str]]:
@@ -422,11 +434,7 @@ def confirm_thought(connection: sqlite3.Connection, thought_id: int, now: dateti
     new = NewThought(
         row["text"], source["id"], PERSON, "1", row["label"], slot=slot if all(slot) else None
     )
-    related = [
-        relate(new.text, text, old)
-        for old, text in _candidates(connection, new)
-        if old != thought_id
-    ]
+    related = [r for r in _relate_all(connection, new) if r.thought_id != thought_id]
     _settle(connection, Outcome("keep", thought_id, row["memory_id"]), new, related, source, now)
 
 
