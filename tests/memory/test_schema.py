@@ -215,5 +215,22 @@ def test_many_threads_may_write_through_one_store(tmp_path: Path) -> None:
         assert len(titles(store)) == 160
 
 
+def test_the_state_tells_every_change_by_this_connection_or_another(tmp_path: Path) -> None:
+    file = tmp_path / "m.db"
+    with Store.open(file, now=NOW) as store, Store.open(file, now=NOW) as other:
+        seen = [store.state()]
+        assert titles(store) == []
+        assert store.state() == seen[-1]  # a read changes nothing
+        for writer in (store, other, store):
+            insert(writer, "one")
+            seen.append(store.state())
+        assert len(set(seen)) == 4
+        with other.write() as connection:
+            connection.execute("DELETE FROM conversations")
+            assert store.state() == seen[-1]  # not yet
+            assert other.state() is None  # it may be taken back
+        assert store.state() not in seen
+
+
 def test_times_round_trip() -> None:
     assert from_text(to_text(NOW)) == NOW
