@@ -18,7 +18,7 @@ from assistant.records import FloatArray
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 OLD, NEW = ("old", 96), ("new", 128)  # embedder, dimensions; of fewer the index guesses too often
-BATCH_S = 0.01  # a model takes longer
+BATCH_S = 0.3  # as a model takes; no run between two kills may reach the end
 
 
 def vectors_of(texts: Sequence[str], embedder: tuple[str, int]) -> FloatArray:

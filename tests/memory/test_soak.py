@@ -251,7 +251,7 @@ def test_a_reindex_killed_at_any_moment_goes_on_and_the_old_vectors_serve(tmp_pa
             begin(memory, f"a late message {kill}")
             n_late += 1
             serves(memory, OLD, f"message number {chance.randrange(n_messages)}")
-        time.sleep(chance.uniform(0, 0.05))
+        time.sleep(chance.uniform(0, 0.35))  # also within the writing of a batch
         process.kill()
         process.communicate()
         with Memory.open(database, now=NOW) as memory:
