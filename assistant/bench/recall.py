@@ -222,10 +222,14 @@ def _percentiles(outcomes: Sequence[Outcome]) -> dict[str, float]:
     help="The recall index, again and again for several in one run.",
 )
 @click.option(
-    "--without", multiple=True, type=click.Choice(list(WEIGHTS)), help="--fit: again without it."
+    "--without",
+    metavar="SIGNAL",
+    multiple=True,
+    type=click.Choice(list(WEIGHTS)),
+    help="--fit: again without it.",
 )
 @click.option(
-    "--fill", default=0, type=click.IntRange(0), help="Also one store of all files and as many."
+    "--fill", metavar="N", default=0, type=click.IntRange(0), help="Also one store of N messages."
 )
 @click.option("--surprise", is_flag=True, help="Episodes by the chat model's surprise. Minutes.")
 @click.option("-m", "--model", help="--surprise: the model, an id or a file.")
