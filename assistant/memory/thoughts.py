@@ -10,7 +10,7 @@ Functions that write take the connection of a running transaction (`Store.write`
 
 import json
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -54,6 +54,7 @@ SINGLE_VALUED: Final = frozenset(
 ) | {"lives in"}
 N_CANDIDATES: Final = 60
 N_QUERY_WORDS: Final = 8
+N_SIMILAR: Final = 10  # links of one thought when it comes
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,8 +277,15 @@ def _settle(
     source: Any,
     now: datetime,
 ) -> Outcome:
-    """Replace what the new thought replaces, and link it to what it touches."""
+    """Replace what the new thought replaces, and link it to what it touches: of the many that are
+    only similar to the N_SIMILAR nearest, as A-MEM does (arXiv 2502.12110, section 3.2)."""
+    similar = sorted(
+        (r for r in related if r.relation == "similar"), key=lambda r: (-r.weight, -r.thought_id)
+    )
+    far = {other.thought_id for other in similar[N_SIMILAR:]}
     for other in related:
+        if other.thought_id in far:
+            other = replace(other, relation="unrelated")  # it may fill the same slot all the same
         if other.relation == "contains":  # the fuller statement stands for the shorter one
             reason = "the newer thought says this and more"
             supersede(

@@ -9,7 +9,7 @@ import pytest
 from assistant.errors import InputError, NotFound
 from assistant.memory.memory import Memory
 from assistant.memory.relating import relate
-from assistant.memory.thoughts import Outcome
+from assistant.memory.thoughts import N_SIMILAR, Outcome
 from assistant.records import EncodedText, NewThought, Recall, Turn
 
 NOW = datetime(2024, 5, 1, 9, 0, tzinfo=UTC)
@@ -258,6 +258,13 @@ def test_an_edit_is_a_new_version(memory: Memory) -> None:
     ]
     memory.undo(NOW)
     assert texts(memory) == {"I keep bees."}
+
+
+def test_a_thought_is_linked_with_the_nearest_of_many_that_are_similar(memory: Memory) -> None:
+    for number in range(N_SIMILAR + 9):
+        think(memory, f"My cousin Nr{number} grows tall roses in pots.")
+    last = think(memory, "My cousin Zita grows tall roses in pots.")
+    assert len(memory.links(last.memory_id)) == N_SIMILAR
 
 
 @pytest.mark.parametrize(
