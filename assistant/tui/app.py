@@ -269,7 +269,8 @@ def run(settings: RunSettings) -> int:
         ),
         theme=config.text("chat.theme"),
     )
-    return app.run() or 0
+    result = app.run()
+    return result if result is not None else app.return_code or 0
 
 
 def may_prefill(setting: str) -> bool:

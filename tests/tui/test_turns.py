@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from textual import events
 
 from assistant.memory.weights import WEIGHTS
 from assistant.tui.app import KEY_PLACES
@@ -358,3 +359,16 @@ def test_the_help_names_every_command_and_every_key_once() -> None:
 
 def test_every_signal_of_recall_has_a_name_for_a_person() -> None:
     assert set(WEIGHTS) < set(SIGNALS)
+
+
+async def test_keys_pressed_blindly_on_an_answer_end_nothing() -> None:
+    engine = FakeEngine(FakeStore())
+    app = make_app(engine)
+    async with app.run_test() as pilot:
+        await say(pilot, app, "question")
+        await pilot.press("escape")
+        for key in "/memory ask":  # one burst, on the answer in place of the input
+            app.post_message(events.Key("space" if key == " " else key, key))
+        await pilot.pause()
+        await wait_for(pilot, lambda: is_idle(app))
+        assert app.is_running

@@ -18,6 +18,8 @@ class TurnActions:
 
     async def run(self, view: TurnView, what: str) -> None:
         """`what` is one of the words that TurnView's bindings ask for."""
+        if view not in self._chat.transcript.views:
+            return  # the key before this one, as r, took it away
         match what:
             case "up" | "down":
                 self._move(view, -1 if what == "up" else 1)
