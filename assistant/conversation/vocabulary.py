@@ -425,7 +425,7 @@ SLOTS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
     ),
     (
         _any(
-            rf"\bmy\s+(?P<what>birthday|blood\s+type|(?:new\s+)?(?:address|phone\s+number|email|username)|job|age)\s+is\s+(?:on\s+|in\s+)?{_REST}"
+            rf"\bmy\s+(?:new\s+)?(?P<what>birthday|blood\s+type|(?:address|phone\s+number|email|username)|job|age)\s+is\s+(?:on\s+|in\s+)?{_REST}"
         ),
         "person",
         "{what}",
@@ -443,13 +443,16 @@ SLOTS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
         "birthday",
     ),
     (
-        _any(rf"\b(?:i|we)\s+(?:now\s+|currently\s+)?live\s+(?:in|at|near)\s+{_PLACE}"),
+        _any(
+            rf"\b(?:(?:i|we)\s+(?:now\s+|currently\s+)?live|(?:i{_A}?m|i\s+am|we{_A}re|we\s+are)\s+(?:now\s+|currently\s+)?"
+            rf"(?:living|based))\s+(?:in|at|near)\s+{_PLACE}"
+        ),
         "person",
         "lives in",
     ),
     (
         _any(
-            rf"\b(?:i|we)(?:{_A}ve)?\s+(?:have\s+)?(?:just\s+|recently\s+|finally\s+)?moved\s+to\s+{_PLACE}"
+            rf"\b(?:i|we)(?:{_A}ve)?\s+(?:have\s+)?(?:just\s+|recently\s+|finally\s+)?moved\s+(?:back\s+)?(?:from\s+[\w ]{{2,30}}?\s+)?to\s+{_PLACE}"
         ),
         "person",
         "lives in",
