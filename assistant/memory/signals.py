@@ -30,7 +30,7 @@ Found = tuple[RowArray, FloatArray]  # rows and cosines, best first
 
 SMALL: Final = 2000  # up to here every row is a candidate
 # Candidates from each of the two kinds of vectors. 300 found the same among the first 10 of 100 000
-# messages, 0.0005 more among the first 20, and took a third longer to search.
+# messages, 0.0005 more among the first 20, and took a fifth longer to search.
 N_BY_MEANING: Final = 100
 N_BY_WORDS: Final = 500
 N_BY_GRAPH: Final = 100
