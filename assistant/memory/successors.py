@@ -14,6 +14,15 @@ from assistant.memory.messages import read_memories
 from assistant.memory.schema import Store
 from assistant.records import Recall, RecalledMemory
 
+REPLACED: Final = "(This is no longer so.)"  # follows the statement in the prompt
+PARTLY: Final = "(Some of this is no longer so.)"
+# Of each chosen memory's message, how many thoughts were replaced, and how many hold.
+_STATES: Final = """
+SELECT m.id, sum(t.superseded_by IS NOT NULL) AS replaced, sum(t.superseded_by IS NULL) AS holding
+FROM memories m JOIN thoughts t ON t.source_message_id = m.message_id
+JOIN memories d ON d.id = t.memory_id AND d.state IN ('active', 'faded', 'superseded')
+WHERE m.id IN ({chosen}) AND m.kind <> 'thought' GROUP BY m.id HAVING replaced > 0
+"""
 # The end of each chain of thoughts that begins at a chosen memory's message. A message that is chosen
 # itself says what its thoughts say. CROSS JOIN keeps the order: by its own choice SQLite begins with
 # every active memory, 0.1 s at 100 000.
@@ -44,6 +53,9 @@ def add_successors(
     What has no room even so takes the place of what it replaced. `exclude_turns` are read anyway, and
     what the person excluded from the conversation stays out of it.
     """
+    if not recall.memories:
+        return recall
+    recall = replace(recall, memories=_marked(store, recall.memories))
     found = _find(store, [memory.id for memory in recall.memories], conversation_id)
     wanted = {origin: memory for origin, memory, turn in found if turn not in exclude_turns}
     if not wanted:
@@ -63,12 +75,24 @@ def add_successors(
     return replace(recall, memories=tuple(kept), near_misses=(*lost, *near))
 
 
+def _marked(store: Store, memories: Sequence[RecalledMemory]) -> tuple[RecalledMemory, ...]:
+    """The memories, each that was replaced with a word that says so: two statements of one day tell
+    a model nothing of which came later."""
+    marks = ",".join("?" * len(memories))
+    rows = store.read(_STATES.format(chosen=marks), [memory.id for memory in memories])
+    said = {row["id"]: PARTLY if row["holding"] else REPLACED for row in rows}
+    return tuple(
+        replace(memory, resolved_text=f"{memory.resolved_text} {said[memory.id]}")
+        if memory.id in said
+        else memory
+        for memory in memories
+    )
+
+
 def _find(
     store: Store, chosen: Sequence[int], conversation_id: int | None
 ) -> list[tuple[int, int, int | None]]:
     """(memory, the memory that says what holds now, its turn) of each that was replaced."""
-    if not chosen:
-        return []
     marks = ",".join(f"?{at}" for at in range(2, len(chosen) + 2))
     rows = store.read(_ENDS.format(chosen=marks), [conversation_id, *chosen])
     return [(row[0], row[1], row[2]) for row in rows]

@@ -9,6 +9,7 @@ import pytest
 from assistant.errors import InputError, NotFound
 from assistant.memory.memory import Memory
 from assistant.memory.relating import relate
+from assistant.memory.successors import REPLACED
 from assistant.memory.thoughts import N_SIMILAR, Outcome
 from assistant.records import EncodedText, NewThought, Recall, Turn
 
@@ -258,6 +259,15 @@ def test_an_edit_is_a_new_version(memory: Memory) -> None:
     ]
     memory.undo(NOW)
     assert texts(memory) == {"I keep bees."}
+
+
+def test_what_was_replaced_says_so_where_the_model_reads_it(memory: Memory) -> None:
+    think(memory, "I live in Utrecht now.", slot=("person", "lives in", "Utrecht"))
+    think(memory, "I live in Ghent now.", slot=("person", "lives in", "Ghent"))
+    found = memory.recall("Utrecht or Ghent?", None, NOW, token_budget=99, count_tokens=len)
+    read = {row.resolved_text for row in found.memories}
+    assert f"I live in Utrecht now. {REPLACED}" in read
+    assert not any("Ghent" in text and REPLACED in text for text in read)
 
 
 def test_a_thought_is_linked_with_the_nearest_of_many_that_are_similar(memory: Memory) -> None:
