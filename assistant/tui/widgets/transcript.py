@@ -14,7 +14,7 @@ from textual.containers import VerticalGroup, VerticalScroll
 from assistant.tui.session import TurnText
 from assistant.tui.widgets.turn import TurnView
 
-# A turn costs about 30 ms to mount (each of its 10 to 20 widgets 2 to 4 ms).
+# A turn is four widgets, each of which costs 2 to 4 ms to mount.
 N_MOUNTED: Final = 8  # turns drawn when a conversation opens: they fill most terminals
 N_MORE: Final = 3  # turns added when the person comes within a page of an end
 N_MOST: Final = 48  # turns kept mounted; those at the far end leave
