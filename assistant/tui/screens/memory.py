@@ -5,7 +5,7 @@ a way back.
 """
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar
+from typing import ClassVar, Final
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -30,6 +30,10 @@ NOTHING_YET = (
 )
 NOTHING_FITS = "No memory fits this filter.\n/ goes to it."
 FILTER_HINT = 'kind:thought  by:me  before:2026-01  state:forgotten  pinned:yes  "a phrase"  words'
+
+
+NARROW: Final = 60  # columns of the terminal; below, day and text are all there is room for
+WIDTHS: Final = {"mark": (2, 1), "date": (11, 6), "kind": (8, 0), "kept": (5, 0)}  # cells
 
 
 class MemoryScreen(StoreScreen[None]):
@@ -75,10 +79,8 @@ class MemoryScreen(StoreScreen[None]):
 
     def on_mount(self) -> None:
         table = self.table
-        table.add_column("", key="mark", width=2)
-        table.add_column("date", key="date", width=11)
-        table.add_column("kind", key="kind", width=8)
-        table.add_column("kept", key="kept", width=5)
+        for key, (wide, _) in WIDTHS.items():
+            table.add_column("" if key == "mark" else key, key=key, width=wide)
         table.add_column("text", key="text")
         table.focus()
         self.load_rows()
@@ -89,6 +91,10 @@ class MemoryScreen(StoreScreen[None]):
 
     def _fit_text(self) -> None:
         table = self.table
+        for column in table.columns.values():
+            wide, narrow = WIDTHS.get(str(column.key.value), (0, 0))
+            if wide:
+                column.width = wide if self.size.width >= NARROW else narrow
         others = sum(
             column.get_render_width(table)
             for column in table.columns.values()
