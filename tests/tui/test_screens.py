@@ -165,3 +165,14 @@ async def test_a_model_chosen_in_the_first_run_is_downloaded_after_a_yes() -> No
         await wait_for(pilot, lambda: "Download qwen3-30b-a3b" in drawn(app))
         await pilot.press("y")
         await wait_for(pilot, lambda: "qwen3-30b-a3b is here." in drawn(app))
+
+
+async def test_forty_columns_show_what_is_remembered_and_how_fast_a_model_is() -> None:
+    app = make_app(FakeEngine(make_store()), shelf=FakeShelf())
+    async with app.run_test(size=(40, 12)) as pilot:
+        await pilot.press("f3")
+        await wait_for(pilot, lambda: "13 Mar      Memory 1 about" in drawn(app))
+        await pilot.press("escape", "f4")
+        await wait_for(pilot, lambda: "smollm2-135m" in drawn(app) and "~4" in drawn(app))
+        await pilot.resize_terminal(100, 30)
+        await wait_for(pilot, lambda: "through the window" in drawn(app))
