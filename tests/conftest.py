@@ -1,6 +1,7 @@
 """Fixtures that many tests share: a clock, a data directory, an engine over fakes, real weights."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -14,6 +15,10 @@ import pytest
 
 from assistant.paths import find_paths
 from fakes import FakeEmbedder, FakeModel
+
+# A plain shell's background jobs ignore SIGINT, and so would every process that a test interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # A busy machine may take its time over an example; a test that hangs meets pytest's own limit.
 hypothesis.settings.register_profile("patient", deadline=None)

@@ -14,6 +14,7 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from assistant.tui.export import export_markdown
 from assistant.tui.frame import Chat, Frame
 
+MEMORY_MODES: Final = ("auto", "ask", "off")
 Run = Callable[[Chat, str], Coroutine[Any, Any, None]]
 
 
@@ -117,6 +118,13 @@ async def _delete(chat: Chat, argument: str) -> None:
         chat.refresh_list()
 
 
+async def _mode(chat: Chat, argument: str) -> None:
+    if argument not in MEMORY_MODES:
+        chat.tell(f"Say /mode and one of {', '.join(MEMORY_MODES)}.")
+        return
+    chat.frame.set_memory_mode(argument)
+
+
 async def _theme(chat: Chat, argument: str) -> None:
     chat.frame.choose_theme(argument)
 
@@ -138,6 +146,7 @@ COMMANDS: Final = {
         Command("find", "", "find words in this chat", _find),
         Command("search", "WORDS", "find words in every chat", _search),
         Command("memory", "FILTER", "look at what is remembered", _memory),
+        Command("mode", "MODE", "how memory works: auto, ask or off", _mode),
         Command("forget", "FILTER", "choose memories to forget", _forget),
         Command("undo", "", "take back the last forgetting", _undo),
         Command("models", "", "choose, add or download a model", _models),

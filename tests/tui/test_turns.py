@@ -161,6 +161,21 @@ async def test_commands_are_named_while_typed_completed_by_tab_and_run_by_enter(
         assert engine.asked == []
 
 
+async def test_the_memory_mode_is_set_by_a_command() -> None:
+    saved: dict[str, object] = {}
+    app = make_app(FakeEngine(FakeStore()), facts=Facts(save_setting=saved.__setitem__))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for(pilot, lambda: is_idle(app))
+        app.screen.query_one(PromptInput).fill("/mode never")
+        await pilot.press("enter")
+        await wait_for(
+            pilot, lambda: any("one of auto, ask, off" in n.message for n in app._notifications)
+        )
+        app.screen.query_one(PromptInput).fill("/mode ask")
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: saved == {"memory.mode": "ask"})
+
+
 async def test_a_temporary_chat_leaves_no_prompt_behind(tmp_path: Path) -> None:
     from assistant.tui.history import PromptHistory
 
@@ -313,6 +328,8 @@ async def test_what_was_recalled_is_asked_about_before_it_is_given(
         app.screen.query_one(PromptInput).fill("The dog?")
         await pilot.press("enter")
         await wait_for(pilot, lambda: "Give these to the model?" in drawn(app))
+        await wait_for(pilot, lambda: "y Yes" in drawn(app))
+        assert "Edit first" not in drawn(app)  # what was recalled is given or not
         assert "Anna loves long walks." in drawn(app)
         await pilot.press(key)
         await wait_for(pilot, lambda: is_idle(app))

@@ -26,7 +26,7 @@ class ConsentChip(Static, can_focus=True):
     ConsentChip:focus { background: $primary 25%; }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("y", "answer('yes')", "Remember", id="consent.yes"),
+        Binding("y", "answer('yes')", "Yes", id="consent.yes"),
         Binding("e", "answer('edit')", "Edit first", id="consent.edit"),
         Binding("n", "answer('no')", "No", id="consent.no"),
         Binding("v", "answer('never')", "Never this topic", id="consent.never"),
@@ -83,6 +83,10 @@ class ConsentChip(Static, can_focus=True):
             )
         )
         self.focus()
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool:
+        """What is recalled is given or not: there is nothing to edit and no topic to name."""
+        return self.question is None or parameters not in {("edit",), ("never",)}
 
     def action_answer(self, answer: str) -> None:
         if self.question is not None:

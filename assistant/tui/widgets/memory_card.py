@@ -18,7 +18,7 @@ LOST = {  # why a memory was not given, as recall names it and as a person reads
     "over the count": "others fit better",
     "over budget": "no room was left",
     "near-duplicate": "says the same as one that was given",
-    "not agreed to": "you said no",
+    "not agreed to": "nobody agreed to give it",
 }
 SIGNALS = {  # what speaks for a memory, as recall names it and as a person reads it
     "meaning": "meaning",
