@@ -1,7 +1,9 @@
 """The chat screen, driven by Pilot over the fake engine."""
 
 import threading
+from itertools import pairwise
 from pathlib import Path
+from time import perf_counter, sleep
 
 import pytest
 from textual import events
@@ -10,6 +12,7 @@ from assistant.errors import ModelMissing
 from assistant.tui.history import PromptHistory
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.session import TurnText
+from assistant.tui.widgets.answer import Answer
 from assistant.tui.widgets.conversations import ConversationList
 from assistant.tui.widgets.header import StatusHeader
 from assistant.tui.widgets.phase import PhaseLine
@@ -53,6 +56,26 @@ async def test_the_phase_is_named_while_the_model_loads_and_the_message_waits_fo
         await wait_for(pilot, lambda: is_idle(app))
         assert engine.asked == ["Hello"]
         assert str(line.render()) == ""
+
+
+async def test_an_answer_that_takes_long_to_draw_is_drawn_less_often(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    append, begun = Answer.append, []
+
+    def draw_slowly(answer: Answer, text: str) -> None:
+        begun.append(perf_counter())
+        sleep(0.05)
+        append(answer, text)
+
+    monkeypatch.setattr(Answer, "append", draw_slowly)
+    engine = FakeEngine(FakeStore(), reply="word " * 90, tokens_per_second=60)
+    app = make_app(engine)
+    async with app.run_test() as pilot:
+        await say(pilot, app, "Hello")
+    gaps = [later - before for before, later in pairwise(begun[1:-1])]  # the last ends with the job
+    assert len(gaps) >= 2
+    assert min(gaps) > 0.15  # a fifteenth of a second and the draw itself are 0.12
 
 
 async def test_escape_stops_the_answer_marks_it_partial_and_never_quits() -> None:

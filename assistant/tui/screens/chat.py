@@ -62,6 +62,7 @@ WELCOME: dict[ChatMode, str] = {
 TYPING_SECONDS = 0.5  # after a key, how long the person is taken to be typing
 KEY_GAP_SECONDS = 0.05  # how soon it is looked again whether an answer may be drawn
 LONGEST_WAIT_SECONDS = 0.5  # most an answer is behind while someone types
+DRAWING_SHARE = 0.25  # most of the time that an answer that grows may take; the rest is for keys
 QUIET_SECONDS = 3.0  # after an answer, how long until what lies about is swept up
 STILL_WRITING = "The assistant is still writing. Esc stops it."
 
@@ -192,13 +193,16 @@ class ChatScreen(StoreScreen[None]):
             await self.draw_events()
 
     async def draw_events(self) -> None:
-        """Draw what came, and look again until nothing does (at DRAWS_PER_SECOND)."""
+        """Draw what came, and look again until nothing does: at DRAWS_PER_SECOND, or less often where
+        a draw takes long, as of a listing of hundreds of lines that still grows."""
+        started = perf_counter()
         events = self._listener.mailbox.take()
         for event in events:
             await self._draw(event)
         if events:
             self._drawn_at = perf_counter()
-            self._draw_later(1 / DRAWS_PER_SECOND)
+            rest = (self._drawn_at - started) * (1 / DRAWING_SHARE - 1)
+            self._draw_later(max(1 / DRAWS_PER_SECOND, rest))
 
     def _draw_later(self, seconds: float) -> None:
         if self._draw_timer is not None:
