@@ -123,7 +123,7 @@ def whole_file(file: Path) -> Iterator[TextIO]:
             yield out
         return
     target = file.resolve()
-    unfinished = target.with_name(f".{target.name}.{os.getpid()}")
+    unfinished = target.with_name(f".{target.name}.{os.getpid()}")  # as `unfinished_copies` looks
     try:
         with open(unfinished, "w", encoding="utf-8", opener=open_private) as out:
             yield out
@@ -133,6 +133,12 @@ def whole_file(file: Path) -> Iterator[TextIO]:
     except BaseException:
         unfinished.unlink(missing_ok=True)
         raise
+
+
+def unfinished_copies(file: Path) -> Iterator[Path]:
+    """What writers of `whole_file` left when they were killed, and what one may be writing now."""
+    target = file.resolve()
+    yield from target.parent.glob(f".{target.name}.*")
 
 
 def open_private(path: str | Path, flags: int) -> int:

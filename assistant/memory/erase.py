@@ -20,7 +20,7 @@ from assistant.memory.messages import title_of
 from assistant.memory.schema import Store, renew_generation, translated
 from assistant.memory.summaries import forget_sources
 from assistant.memory.words import content_words, find_postings, stem
-from assistant.paths import Paths, whole_file
+from assistant.paths import Paths, unfinished_copies, whole_file
 
 REPEATED_WORDS: Final = 0.75  # share of an erased text's content words that a repetition holds
 MIN_WORDS: Final = 3  # content words; a shorter text is repeated by chance
@@ -241,6 +241,8 @@ def _backup_holds(file: Path, texts: Sequence[str]) -> bool:
 
 def _erase_prompt_history(file: Path, texts: Sequence[str]) -> int:
     """Rewrite the file without the prompts that became the erased messages."""
+    for unfinished in unfinished_copies(file):  # a writer was killed
+        unfinished.unlink(missing_ok=True)
     if not file.exists():
         return 0
     lines = file.read_text("utf-8", "replace").splitlines(keepends=True)

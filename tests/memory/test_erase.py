@@ -83,6 +83,8 @@ def test_an_erased_text_is_in_no_row_and_in_no_byte(paths: Paths) -> None:
         (paths.states_dir / "1.state").write_bytes(b"zanzibar kv")
         (paths.index_dir / "text.lsh").write_bytes(b"codes")
         paths.prompt_history.write_text(json.dumps("hello") + "\n" + json.dumps(secret) + "\n")
+        unfinished = paths.prompt_history.with_name(f".{paths.prompt_history.name}.4711")
+        unfinished.write_text(json.dumps(secret))  # its writer was killed
         assert memory.find_traces(secret)
 
         receipt = memory.erase([erased], NOW)
