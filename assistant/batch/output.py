@@ -108,9 +108,8 @@ def _read_note(file: Path) -> Json:
 def _whole_rows(file: Path) -> dict[str, Json]:
     """The answered rows by id. What is no whole line of ours was torn by a crash and is dropped."""
     rows: dict[str, Json] = {}
-    for line in file.read_text("utf-8", errors="replace").split(
-        "\n"
-    ):  # an answer may hold other ends of lines
+    text = file.read_text("utf-8", errors="replace")
+    for line in text.split("\n"):  # an answer may hold other ends of lines
         try:
             row = json.loads(line)
         except ValueError:

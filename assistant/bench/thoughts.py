@@ -41,14 +41,8 @@ from assistant.memory.relating import ungrounded_words
 from assistant.memory.sentences import content_words, split_sentences
 
 DATA: Final = Path(__file__).parent / "data"
-PARTS: Final = (
-    "dev",
-    "heldout",
-    "varied",
-    "fresh",
-    "blind",
-    "last",
-)  # rules are tuned on the first alone
+# Rules are tuned on the first alone.
+PARTS: Final = ("dev", "heldout", "varied", "fresh", "blind", "last")
 HELD_OUT: Final = ("heldout", "varied", "fresh")  # reported together; the others stand alone
 MODELS: Final = (
     "smollm2-135m-instruct-q4_1",

@@ -9,7 +9,7 @@ import re
 from typing import Final
 
 
-def _any(pattern: str) -> re.Pattern[str]:
+def any_case(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
 
 
@@ -49,7 +49,7 @@ _OF_STATE: Final = (
 )
 
 # "for ten years", "since 2012", "all my life": what is counted in weeks or more, or has a beginning.
-DURATION: Final = _any(
+DURATION: Final = any_case(
     r"\b(?:for|in|over|about|almost|nearly|of|past|last)\s+(?:\w+\s+){0,3}?(?:weeks|months|years?|decades?|ages)\b(?!\s+(?:ago|old))|"
     r"\bsince\s+(?:birth|childhood|school|(?:19|20)\d\d|i\b|we\b|my\b|our\b|the\s+\w+|january|february|march|april|may|june|july|august|"
     r"september|october|november|december)|\b(?:all|most\s+of)\s+my\s+life\b|\bmy\s+(?:whole|entire)\s+life\b|"
@@ -60,67 +60,67 @@ _AS_A_RULE: Final = (
     rf"(?:^|[,;]\s*|\b(?:and|but|because|so|while|where|since|that)\s+){_WE}\s+{_BETWEEN}"
     rf"(?!(?:{_OF_THE_TALK}|{_AUXILIARY}|{PAST_FORMS}|{_PREPOSITION}|{_ADVERB}|{_POINTS})\b)(?!\w+(?:ed|ing|ly)\b)[a-z]{{2,}}\b"
 )
-HABIT: Final = _any(rf"{_AS_A_RULE}(?!\s+(?:{_POINTS}|the\s|a\s|an\s))(?=\s+\w|\s*[.!]?$)")
-HABIT_OF_ONE_THING: Final = _any(rf"{_AS_A_RULE}\s+(?:the|an?)\s")
+HABIT: Final = any_case(rf"{_AS_A_RULE}(?!\s+(?:{_POINTS}|the\s|a\s|an\s))(?=\s+\w|\s*[.!]?$)")
+HABIT_OF_ONE_THING: Final = any_case(rf"{_AS_A_RULE}\s+(?:the|an?)\s")
 # "I'm in procurement", "we aren't married", "I'm not religious"
-BEING: Final = _any(
+BEING: Final = any_case(
     rf"\b(?:i{_A}?m|i\s+am|we{_A}re|we\s+are)\s+(?:(?:now|still|both|currently|only|also|all)\s+)*(?:in|at|on|from|with|of|between|near)\s+"
     rf"(?!{_POINTS}|(?<=at\s)the\b|my\s+way|(?:the\s+|a\s+)?(?:same|other|middle|hurry|page|way|road|phone|bus|train|line|hold|step)\b)\w+|"
     rf"\bi{_A}?m\s+(?:more|something)\s+of\s+an?\b|"
     rf"\b(?:i{_A}?m|i\s+am|we{_A}re|we\s+are)\s+(?:not|no\s+longer)\s+(?:an?\s+)?\w+|\bwe\s+aren{_A}?t\s+\w+"
 )
 # "There are five of us", "it takes me an hour": the person stands where a subject's place is taken.
-OF_US: Final = _any(rf"\b(?:{_NUMERAL}|half|most|some|none|all|each|one)\s+of\s+us\b")
-TAKES_ME: Final = _any(r"\bit\s+(?:always\s+|usually\s+)?(?:takes|costs)\s+(?:me|us)\b")
+OF_US: Final = any_case(rf"\b(?:{_NUMERAL}|half|most|some|none|all|each|one)\s+of\s+us\b")
+TAKES_ME: Final = any_case(r"\bit\s+(?:always\s+|usually\s+)?(?:takes|costs)\s+(?:me|us)\b")
 # "Crowds make me panic", "Spicy food doesn't agree with me": no article, no past, and the person.
-GENERIC_FOR_ME: Final = _any(
+GENERIC_FOR_ME: Final = any_case(
     rf"^(?!(?:the|an?|this|that|these|those|my|our|your|his|her|their|its|it|he|she|they|you|we|i|who|what|let|please|give|tell|show|help|"
     rf"make|send|write|remind|ask|call|teach|wish|excuse|forgive|trust|remember|for|to|in|on|at|with|as|if|when|thanks|thank|there|here)\b)"
     rf"(?:[a-z'\u2019-]+\s+){{1,3}}?(?:(?:always|often|never|really|usually)\s+)*(?:[a-z]+s|make|give|doesn{_A}?t\s+\w+|don{_A}?t\s+\w+|"
     rf"help|scare|bore|upset|calm|hurt|remind|bother|annoy|bring|drive|keep)\s+(?:\w+\s+){{0,2}}?(?:me|us|my\s+\w+)\b"
 )
-MY_ONE: Final = _any(
+MY_ONE: Final = any_case(
     rf"\b(?:is|are|was|were)(?:n{_A}t)?\s+(?:my|our|the\s+only\s+\w+\s+(?:i|we))\b(?!\s+(?:turn|question|point|problem|fault|mistake))"
 )
 # What happens each time something else does: "when I present", "after we eat"
-EACH_TIME: Final = _any(
+EACH_TIME: Final = any_case(
     rf"\b(?:when|whenever|after|every\s+time|as\s+soon\s+as)\s+(?:i|we|he|she|they|it)(?:{_A}(?:m|re|s))?\s+(?!was|were|\w+ed\b)[a-z]+\b"
 )
 # "Our shop opens at six", "my bedroom faces the street": a present tense of what is the person's.
-MINE_DOES: Final = _any(
+MINE_DOES: Final = any_case(
     rf"\b(?:my|our)\s+(?:[\w-]+\s+){{1,3}}?(?!(?:is|was|has|does|sounds|looks|smells|feels|tastes|seems|keeps|says|thinks|wants|returns|shows|"
     rf"gives|fails|crashes|hurts|\w+(?:ss|us|is))\b)[a-z]{{2,}}s\s+(?:the|an?|my|our|me|us|up|down|out|{_PREPOSITION}|about|every|only|{_NUMERAL})\b"
 )
 # Where one statement of a sentence ends and another begins.
-CLAUSES: Final = _any(
+CLAUSES: Final = any_case(
     r"[,;]?\s+(?:and|but|so)\s+(?=(?:i|we|my|our|he|she|they|both|two|three|four|none|neither)\b)|\s*;\s*|\s+\u2014\s+|\s+--?\s+"
 )
 # An act of somebody upon the person: "put me on", "offered us"
-DONE_TO_ME: Final = _any(rf"\b(?:{PAST_FORMS}|\w{{3,}}ed)\s+(?:me|us)\b")
-PAST: Final = _any(
+DONE_TO_ME: Final = any_case(rf"\b(?:{PAST_FORMS}|\w{{3,}}ed)\s+(?:me|us)\b")
+PAST: Final = any_case(
     rf"\b{_WE}\s+{_BETWEEN}(?:(?:have|{_A}ve|had)\s+)?(?:{PAST_FORMS}|\w{{2,}}[^e\W]ed|\w{{2,}}[aeiou]ed)\b"
 )
 
 # "I haven't eaten meat", "we've lived": with a duration it is true to this day
-PERFECT: Final = _any(
+PERFECT: Final = any_case(
     rf"\b(?:i|we)(?:{_A}ve|\s+have(?:n{_A}t|\s+not)?)\s+(?:(?:{_ADVERB}|not)\s+)*(?:been|done|gone|eaten|driven|seen|known|spoken|written|"
     rf"taken|given|drunk|run|come|{PAST_FORMS}|\w+ed)\b"
 )
-THERE_IS_MINE: Final = _any(rf"\bthere(?:{_A}s|\s+(?:is|are))\b.*\b(?:in|on|at)\s+(?:my|our)\b")
+THERE_IS_MINE: Final = any_case(rf"\bthere(?:{_A}s|\s+(?:is|are))\b.*\b(?:in|on|at)\s+(?:my|our)\b")
 # ---- a subject that was left out ----
 
-ELIDED_BE: Final = _any(
+ELIDED_BE: Final = any_case(
     rf"^(?:(?:just|only|also|always|still|never|once)\s+)*(?:been|was|were|am|used\s+to\s+be)\s+(?!(?:{_POINTS}|i|we|he|she|they|there|the)\b)\w+"
 )
-ELIDED_NOT: Final = _any(
+ELIDED_NOT: Final = any_case(
     rf"^(?:(?:just|really|still|also|simply)\s+)*(?:can{_A}?t|cannot|haven{_A}?t|couldn{_A}?t|won{_A}?t|wasn{_A}?t|never)\s+(?:been\s+|yet\s+)?"
     rf"(?!(?:{_POINTS}|i|we|he|she|they|there|mind|forget)\b)(?:\w+\s+)(?!(?:{_POINTS}|the|why|how|what|where|when|if|of|to\s+(?:the|it))\b)\w+"
 )
-ELIDED_STATE: Final = _any(
+ELIDED_STATE: Final = any_case(
     rf"^(?:(?:just|really|still|also|currently|now|both)\s+)*(?:{_OF_STATE})\s+(?!(?:{_POINTS}|to|how|what|when|where|why|the)\b)\w+|"
     rf"^(?:have|got|own)\s+(?:{_NUMERAL}|an?|no|my)\s+(?!(?:look|go|try|guess|bit|question|problem|minute|second)\b)\w+"
 )
-ELIDED_PAST: Final = _any(
+ELIDED_PAST: Final = any_case(
     rf"^(?:(?:just|only|also|finally|recently|once|never)\s+)*(?:{PAST_FORMS}|[a-z]{{2,}}[^e\W]ed|[a-z]{{2,}}[aeiou]ed)\s+"
     rf"(?<!found\s)(?<!tried\s)(?!(?:{_POINTS}|by|on|at|of|my\s+way)\b)\w+"
 )
@@ -128,22 +128,26 @@ ELIDED_PAST: Final = _any(
 # ---- a sentence without a verb ----
 
 # It points at the talk, not at the person: "Same error again.", "In French this time."
-OF_THIS_TALK: Final = _any(
+OF_THIS_TALK: Final = any_case(
     r"\b(?:this|that|these|those|again|same|above|below|following|previous|first|second|last|next|other|so\s+far|instead)\b"
 )
-NO_NOUN: Final = _any(r"(?:^|,\s*|\band\s+|\bbut\s+)(?:no|not|never|without|neither|zero)\s+\w+")
-COUNTED: Final = _any(rf"\b{_NUMERAL}\b")
+NO_NOUN: Final = any_case(
+    r"(?:^|,\s*|\band\s+|\bbut\s+)(?:no|not|never|without|neither|zero)\s+\w+"
+)
+COUNTED: Final = any_case(rf"\b{_NUMERAL}\b")
 LISTED: Final = re.compile(r",\s*\w")
-STANDS_IN: Final = _any(rf"^(?:on|in|at|from|under|with|without)\s+(?!{_POINTS})(?:\w+\s+){{2,}}")
+STANDS_IN: Final = any_case(
+    rf"^(?:on|in|at|from|under|with|without)\s+(?!{_POINTS})(?:\w+\s+){{2,}}"
+)
 # "Afraid of", "New in", "Mother of": a noun or adjective that takes its complement right away
-COMPLEMENT: Final = _any(
+COMPLEMENT: Final = any_case(
     r"^(?:(?:not|still|very|really|quite|rather|always|now|an?|big|huge|(?:\w+ly))\s+)*"
     r"(?!(?:thanks|according|because|instead|kind|sort|out|speaking|more|most|some|all|one|lots?|plenty|bit|part|half|back|next|up|down|"
     r"due|prior|compared|regardless|list|type|types|history|example|examples|best|top|same|which|what|none|each|any|both|either|time|"
-    r"way|ways|problem|question|questions|question|idea|ideas|help|help)\b)[a-z-]+\s+(?:of|to|in|at|with|from)\s+\w+"
+    r"way|ways|problem|question|questions|idea|ideas|help)\b)[a-z-]+\s+(?:of|to|in|at|with|from)\s+\w+"
 )
-HERE: Final = _any(r"\w\s+here(?=[.,!]|$)")
-FOR_ME: Final = _any(r"\b(?:for|with|to)\s+(?:me|us)\b(?!\s+(?:please|to))")
+HERE: Final = any_case(r"\w\s+here(?=[.,!]|$)")
+FOR_ME: Final = any_case(r"\b(?:for|with|to)\s+(?:me|us)\b(?!\s+(?:please|to))")
 
 # ---- whose words ----
 
@@ -154,26 +158,26 @@ _SPOKE: Final = (
 )
 _EXPERT: Final = r"(?:doctor|gp|dentist|therapist|vet|specialist|midwife|physio|surgeon|consultant|nurse|optician)"
 # Somebody else's subject and a verb of saying or thinking: what follows is theirs.
-REPORTED: Final = _any(
+REPORTED: Final = any_case(
     rf"^(?:(?:and|but|so|now|then|also|apparently)\s+)*(?!(?:i|we)\b)(?!(?:\w+\s+){{0,2}}{_EXPERT}\b)(?:he|she|they|people|(?:the|an?|my|our|his|her|"
     rf"their|some|one\s+of\s+my|this|that)\s+(?:[\w'\u2019-]+\s+){{0,3}}?[\w'\u2019-]+|(?-i:[A-Z])\w+)\s+(?:(?:just|also|always|once|even|has|have|had|"
     rf"keeps?|recently)\s+)*(?:{_SPOKE})\b"
 )
 # Everybody's "we": mankind, a class of readers, a calculation.
-EVERYBODY: Final = _any(
+EVERYBODY: Final = any_case(
     r"\bas\s+(?:humans|people|a\s+(?:species|society|nation|people|rule))\b|\bwe\s+(?:all|know|see|define|assume|consider|call|humans|"
     r"people|can\s+(?:see|say|call|assume|define|write)|live\s+in\s+an?\s+\w+\s+(?:of|where|that|obsessed|full)|need\s+\w+\s+(?:hours|litres))\b|"
     r"\bour\s+(?:planet|solar|species|society|universe|galaxy|ancestors|world|civili[sz]ation|atmosphere|sun|brains?|bodies)\b"
 )
 
 # "We propose a method", "in our trial": the "we" of a paper.
-OF_A_PAPER: Final = _any(
+OF_A_PAPER: Final = any_case(
     r"\bwe\s+(?:also\s+|then\s+|therefore\s+|further\s+)?(?:propose|present|show|demonstrate|recommend|conclude|evaluate|observe|find|"
     r"measure|enrol+|investigate|report|describe|introduce|analy[sz]e|compare|hypothesi[sz]e|derive|prove)(?:d|ed)?\b|"
     r"\b(?:in|of)\s+(?:our|this|the)\s+(?:trial|study|paper|experiment|survey|sample|cohort)\b|\bour\s+(?:results|findings|data|method)\b"
 )
 # A subject nobody has met: "A colleague moved", "Some people work", "Guy at the gym"
-A_STRANGER: Final = _any(
+A_STRANGER: Final = any_case(
     r"^(?:an?|some|one\s+of\s+(?:my|our|the)|most|many)\s+(?:[\w-]+\s+){0,3}?(?:friends?|colleagues?|people|person|guys?|men|man|women|woman|"
     r"neighbou?rs?|co-?workers?|acquaintances?|cousins?|students?|kids?|girls?|boys?)\b|^(?:guy|bloke|man|woman|lady|people|folks)\b|"
     r"^(?:this|that|the)\s+(?:\w+\s+)?(?:guy|bloke|man|woman|lady|couple|people|boy|girl|kid)\b|^(?:my|our)\s+\w+['\u2019]s\s+[\w-]+\s+(?!is\b|was\b|name\b)\w+s\b"

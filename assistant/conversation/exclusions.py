@@ -8,11 +8,7 @@ import re
 from typing import Final
 
 from assistant.conversation import english as e
-
-
-def _any(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE)
-
+from assistant.conversation.english import any_case
 
 # ---- not the person speaking ----
 
@@ -75,7 +71,7 @@ PASTES: Final = (
 )
 # A sentence that asks for work on a text. The statements next to it are that text, not the person.
 _OF_TEXT: Final = r"summari[sz]e|translate|proofread|rewrite|rephrase|reword|paraphrase|shorten|polish|tighten|condense|critique|grade|rate|edit"
-TEXT_TASK: Final = _any(
+TEXT_TASK: Final = any_case(
     rf"\b(?:{_OF_TEXT})\b(?:\s+(?:the|my|this|these|it|that|following|above|below|[\w-]+))*\s+(?:it|this|that|{_TEXTS}|summary)\b|\b(?:{_OF_TEXT})\s+(?:it|this|that)\b|"
     rf"\b(?:{_COMMANDS})\s+(?:the|my|this|these)\s+(?:\w+\s+)?(?:{_TEXTS})\b|"
     r"\bmake\s+(?:this|it)\s+(?:sound\b|read\b|less\b|more\b|shorter\b|longer\b|funnier\b|politer\b)|"
@@ -92,13 +88,13 @@ EXERCISE: Final = re.compile(
     re.IGNORECASE,
 )
 # Said of the sentence before: it was not meant.
-RETRACTS: Final = _any(
+RETRACTS: Final = any_case(
     r"^(?:(?:just|only|ha+|haha+|no)[\s,]+)*(?:kidding|joking|jk|not\s+(?:really|true)|of\s+course\s+not|i\s+(?:wish|made\s+that\s+up))\b"
 )
-_COUNTS: Final = _any(
+_COUNTS: Final = any_case(
     r"\b(?:\d[\d.,]*|two|three|four|five|six|seven|eight|nine|ten|twelve|twenty|thirty|forty|fifty|sixty|twice|thrice|half|thirds?|quarters?|hundred)\b"
 )
-_ASKS_A_SUM: Final = _any(
+_ASKS_A_SUM: Final = any_case(
     r"\b(?:how\s+(?:long|much|many|old|far|fast|big)|what\s+do\s+(?:i|we)\s+(?:end|get|pay|have|owe)|when\s+do\s+(?:i|we)\s+\w+|where\s+do\s+(?:i|we)\s+meet|"
     r"what\s+(?:remains|is\s+left)|change|total|prices?|ages?|speeds?|percentage|rate|share)\b[^.?!]*\?"
 )
@@ -112,8 +108,8 @@ def is_sum(text: str) -> bool:
 
 
 # Said of the sentence itself, before its opening is taken off: an answer nobody asked for.
-MOCKS: Final = _any(r"^(?:oh\s+)?(?:yeah|sure|right|yes)[,\s]+because\b")
-FICTION: Final = _any(
+MOCKS: Final = any_case(r"^(?:oh\s+)?(?:yeah|sure|right|yes)[,\s]+because\b")
+FICTION: Final = any_case(
     r"\b(?:act\s+(?:as|like)|pretend|role-?\s?play|assume\s+the\s+role|play\s+the\s+(?:role|part)|let['\u2019]?s\s+(?:do|play|act)\s+a\b|"
     r"^you\s+(?:play|be)\s+(?:an?|the|my)\b|\blet\s+us\s+play\b|"
     r"you(?:\s+are|['\u2019]re)\s+(?:the|my)\s+\w+[.,!]|you\s+(?:start|begin)\s*[.!]|imagine\s+(?:you|that\s+you|being)|you\s+are\s+(?:now\s+)?an?\b|"
@@ -127,7 +123,7 @@ FICTION: Final = _any(
     r"exercise|scenario|riddle|puzzle|play|sketch)\b)"
 )
 
-SUPPOSES: Final = _any(
+SUPPOSES: Final = any_case(
     r"^(?:and\s+|but\s+|so\s+)?(?:what\s+if|if|as|suppos(?:e|ing)|assum(?:e|ing)|imagin(?:e|ing)|let|say|maybe|perhaps|possibly|in\s+case|"
     r"unless|otherwise|as\s+if)\b|\bi\s+wish\b"
 )
@@ -151,7 +147,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("question", re.compile(r"\?[\"'\u201d)\s!]*$")),
     (
         "question",
-        _any(
+        any_case(
             r"^(?:and\s+|but\s+|so\s+)?(?:what|which|who|whom|whose|how|why|where)\b(?!ever)(?:['\u2019]s)?\s|"
             r"^(?:can|could|would|will|should|do|does|did|is|are|am|was|were|has|have|may|shall)\s+"
             r"(?:i|you|we|it|he|she|they|there|this|that|the|my|your)\b|^any\s+(?:\w+\s+)?(?:ideas?|tips?|"
@@ -160,13 +156,13 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ),
     (
         "request",
-        _any(
+        any_case(
             rf"^(?:please[\s,]+|now[\s,]+|then[\s,]+|just\s+|ok[\s,]+)*(?:{_IMPERATIVES})\b(?!['\u2019-])"
         ),
     ),
     (
         "request",
-        _any(
+        any_case(
             r"\bi(?:['\u2019]d|\s+would)\s+(?:like|love|appreciate)\s+(?!to\b)|\bi\s+(?:want|need|expect|ask)\s+"
             r"(?:you|it|this|that|these|them|help|advice|some|a\s+(?:list|table|recipe|plan|summary|script|"
             r"function|way|word|name|title|poem|story|letter|email))\b|"
@@ -177,7 +173,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ),
     (
         "fiction",
-        _any(
+        any_case(
             r"^(?:i\s+|we\s+|last\s+night\s+i\s+)?(?:dreamt|dreamed|had\s+(?:a|this|the)\s+(?:\w+\s+){0,2}(?:dream|nightmare))\b|\bin\s+my\s+dream\b|"
             r"^the\s+(?:hero|heroine|narrator|protagonist|main\s+character|villain|guy|man|woman|girl|boy|host|author|doctor|"
             r"expert|actor|actress|singer)\s+(?:of|in|on|from|who)\b"
@@ -185,7 +181,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ),
     (
         "not meant",
-        _any(
+        any_case(
             r"^(?:oh\s+)?(?:sure|great|brilliant|wonderful|fantastic|lovely|perfect|yeah\s+right|right)\b,?\s.*\b(?:love|enjoy|adore)|"
             r"\bi\s+(?:just|absolutely|so|simply)\s+(?:love|adore|enjoy)\s+(?:being|spending|waiting|getting|having|it\s+when|how|when)\b|"
             r"^(?:oh|ah|ooh|yay)\s+(?:\w+\s+)?(?:joy|great|good|goody|wonderful|lovely|brilliant|fantastic|perfect|fun|sure|right)\b,|"
@@ -195,7 +191,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ),
     (
         "hypothesis",
-        _any(
+        any_case(
             r"^as\s+(?!an?\b|the\b|my\b)\w+,?\s+(?:i|we)(?:['\u2019]ll|\s+(?:promise|will|would))\b|^(?:what\s+)?if\b|^(?:suppos(?:e|ing)|assum(?:e|ing)|imagin(?:e|ing)|let['\u2019]?s\s+(?:say|"
             r"assume|suppose|pretend)|say\s+(?:i|we|that)|maybe|perhaps|possibly|in\s+case|unless|otherwise)\b|"
             r"\b(?:was|were)\s+(?:going|about)\s+to\b|\b(?:i|we)\s+(?:might|may|could(?!\s+never)|would|wouldn['\u2019]t|should|wonder|wish|doubt)\b|\b(?:i|we)['\u2019]d\s+"
@@ -206,7 +202,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ),
     (
         "of the assistant",
-        _any(
+        any_case(
             r"^(?:you|your|you['\u2019](?:re|ve|d|ll))\b|\b(?:i|we)(?:['\u2019]ve|\s+have)?\s+(?:told|asked|said\s+to)\s+you\b|\byou\s+(?:told|said|wrote|gave|mentioned|suggested|"
             r"recommended|answered|are|were|have|sound|seem)\b|\byour\s+(?:last|previous|first|second|answer|"
             r"reply|story|suggestion|recipe|code|solution)\b"
@@ -214,7 +210,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ),
     (
         "hearsay",
-        _any(
+        any_case(
             r"^(?:i|we)\s+(?:read|heard|saw|learned)\s+(?:that|somewhere|online|about)\b|^(?:he|she|they|it)\s+"
             r"(?:said|says|wrote|asked|told)\b|^(?:people|they|some)\s+say\b|^according\s+to\b|"
             r"^(?:someone|somebody|everyone|everybody|(?:a|the|some|this)\s+(?:guy|man|woman|bloke|lady|person|stranger|host|doctor)\b.{0,30})"
@@ -228,7 +224,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("a paper", e.OF_A_PAPER),
     (
         "small talk",
-        _any(
+        any_case(
             r"^(?:good\s+(?:morning|night|evening)|hello|hi|hey|bye|goodbye|see\s+you|talk|thanks?|thank\s+you|"
             r"thx|cheers|lol|haha+|wow|great|nice|cool|perfect|awesome|okay|ok|yes|yep|yeah|no|nope|sure|right|"
             r"sorry|congrat\w*|never\s*mind|welcome)\b[\s,!.]*(?:\S+\s*){0,5}$|\b(?:i|we)\s+(?:had|have|['\u2019]ve)\s+"
@@ -240,7 +236,7 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ),
     (
         "passing state",
-        _any(
+        any_case(
             r"\b(?:i|we)(?:['\u2019]?m|['\u2019]re|\s+am|\s+are|\s+feel|\s+was|['\u2019]m\s+feeling)\s+(?:(?:so|very|really|"
             r"just|too|a\s+bit|a\s+little|quite|pretty|totally|completely|still|all|not|super)\s+)*(?:tired|bored|"
             r"hungry|thirsty|nervous|happy|sad|sorry|sure|fine|ok|okay|good|great|confused|stuck|back(?!\s+(?:on|to|at|in)\b)|here|done|"
@@ -256,14 +252,14 @@ DROP: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ),
     (
         "somebody else's",
-        _any(
+        any_case(
             r"^(?:asking\s+|this\s+is\s+)?for\s+(?:an?|my)\s+(?:[\w-]+\s+)?\w+\s*:|^(?:so\s+|one\s+of\s+)?(?:my|our|a|the)\s+(?:\w+\s+){0,2}(?:clients?|patients?|customers?|pupils?|students?)\b|"
             r"\b(?:asked|asks|asking)\s+(?:me|us|for\s+a\s+friend)\b"
         ),
     ),
     (
         "the task at hand",
-        _any(
+        any_case(
             r"^as\s+an?\s+\w+,?\s+i\s+(?:want|can|need|should)\b|"
             r"\b(?:my|the)\s+(?:question|problem|issue|prompt|request|code|function|script|program|query|error|"
             r"output|input|loop|list|array|variable|table|file|build|test|compiler|regex|point)s?\s+(?:is|are|was|"

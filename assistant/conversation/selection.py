@@ -130,10 +130,9 @@ def _leave_out_text(sentences: list[Sentence]) -> list[Sentence]:
         return sentences
     if at == len(sentences) - 1:
         at = -1
-    kept = [
+    return [
         replace(s, reason=s.reason or "a text") if i > at else s for i, s in enumerate(sentences)
     ]
-    return kept
 
 
 # What one half of a sentence can be while the other states something.

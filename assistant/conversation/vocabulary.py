@@ -8,11 +8,7 @@ from types import MappingProxyType
 from typing import Final
 
 from assistant.conversation import english as e
-
-
-def _any(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.IGNORECASE)
-
+from assistant.conversation.english import any_case
 
 _APOSTROPHE: Final = r"['\u2019]"
 _A: Final = _APOSTROPHE
@@ -35,7 +31,7 @@ KIN: Final = (
 
 # ---- what stands around a statement ----
 
-OPENING: Final = _any(
+OPENING: Final = any_case(
     r"(?:(?:hi|hello|hey|hiya|yo|good\s+(?:morning|afternoon|evening))(?:\s+(?:there|again|everyone))?"
     r"\s*[,!.:-]+\s*|(?:by\s+the\s+way|btw|fyi|fun\s+fact|for\s+context|context|background|note|well|ok(?:ay)?|"
     r"oh|ah|ugh|wow|so|also|anyway|actually|honestly|sadly|luckily|two\s+things|(?:the\s+)?thing\s+is|update|(?:\w+\s+)?news|change\s+of\s+plans?|"
@@ -45,13 +41,13 @@ OPENING: Final = _any(
     r"(?:it\s+)?turns\s+out\s+(?:that\s+)?|(?:scratch|forget)\s+what\s+i\s+said[^,.:]*[,.:]\s*|(?:please\s+|just\s+)*(?:remember|note|keep\s+in\s+mind|don['\u2019]?t\s+"
     r"forget|bear\s+in\s+mind|i\s+should\s+(?:mention|say|add)|you\s+should\s+know|you\s+may\s+want\s+to\s+know|be\s+aware)\s*(?:that\s+|:\s*|,\s*))"
 )
-CLOSING: Final = _any(r",?\s*\b(?:please|thanks|thank\s+you|by\s+the\s+way|btw)\s*[.!]*$")
-TRAILING_QUESTION: Final = _any(
+CLOSING: Final = any_case(r",?\s*\b(?:please|thanks|thank\s+you|by\s+the\s+way|btw)\s*[.!]*$")
+TRAILING_QUESTION: Final = any_case(
     r"\s*[,;\u2014-]+\s*(?:and\s+|so\s+|but\s+)?(?:what|which|who|how|why|where|when|can|could|should|would|"
     r"will|do|does|did|is|are|any)\b[^,;]*\?$"
 )
 # "Which one is quieter, given that my bedroom faces the street?": the question first, then a fact.
-LEADING_QUESTION: Final = _any(
+LEADING_QUESTION: Final = any_case(
     r"(?:what|which|who|how|why|where|when|can|could|should|would|will|do|does|did|is|are|any)\b[^,;?]*[,;\u2014-]+\s*"
     r"(?:given\s+that\s+|considering\s+(?:that\s+)?|seeing\s+(?:that|as)\s+|since\s+|because\s+|as\s+|when\s+|now\s+that\s+)?"
     rf"(?=(?:my|our)\s+\w+\s+\w+|(?:i|we){_A}(?:m|re|ve)\b|(?:i|we)\s+(?:am|are|have|live|work)\b)|"
@@ -59,7 +55,7 @@ LEADING_QUESTION: Final = _any(
 )
 
 # The end of a sentence that states something and then asks for something.
-TRAILING_REQUEST: Final = _any(
+TRAILING_REQUEST: Final = any_case(
     r"\s*[,;]\s*(?:so\s+|and\s+)(?:please\s+)?(?:give|go|be|explain|show|help|tell|make|write|suggest|recommend|keep|build)\b[^,;]*$"
 )
 BULLET: Final = re.compile(r"(?:[-*\u2022\u2013]|\d{1,2}[.)])\s+")
@@ -70,14 +66,14 @@ PROFILE: Final = re.compile(
     re.IGNORECASE | re.MULTILINE,
 )
 # A wish for every answer to come: it reads like a request and is a preference.
-STANDING: Final = _any(
+STANDING: Final = any_case(
     rf"^(?:please[\s,]+|and\s+|also\s+|but\s+)*(?:always|never)\s+(?!mind\b|been\b|\w+ed\b)(?!(?:{e.PAST_FORMS})\b)[a-z]+|\b(?:from\s+now\s+on|in\s+(?:the\s+)?future|"
     r"every\s+time\s+i\s+(?:ask|write))\b|\bcall\s+me\s+(?-i:[A-Z])|^(?:[\w\s]+:\s*)?no\s+\w+(?:\s+\w+)?\s+for\s+(?:me|us)\b"
 )
 
 # ---- what speaks for keeping a sentence ----
 
-CONDITION: Final = _any(
+CONDITION: Final = any_case(
     r"\b(?:allerg\w+|asthma\w*|diabet\w+|epilep\w+|dyslexi\w+|autis\w+|adhd|migraines?|coeliac|celiac|intoleran\w+|hernia\w*|"
     r"cancer|stammer|stutter|deaf\w*|blind\w*|depression|anxiety|insomnia|pregnan\w+|wheelchair|pacemaker|implant|"
     r"fracture[ds]?|torn|\w{3,}(?:itis|osis|aemia|emia|opathy|algia|ectomy|plegia))\b|\b\d+(?:[.,]\d+)?\s?(?:mg|mcg|\u00b5g|puffs?)\b"
@@ -88,9 +84,9 @@ OF_A_DAY: Final = frozenset({"passing time", "passing"})
 OF_SHORT_FRAGMENTS: Final = frozenset(
     {"no noun", "counted", "listed", "stands in", "complement", "here", "kin alone"}
 )
-DETERMINED: Final = _any(r"(?:my|our|the|this|that|these|those|his|her|their|its|your)\b")
+DETERMINED: Final = any_case(r"(?:my|our|the|this|that|these|those|his|her|their|its|your)\b")
 OF_FRAGMENTS: Final = OF_SHORT_FRAGMENTS | {"condition", "household", "span of days"}
-FINITE: Final = _any(
+FINITE: Final = any_case(
     r"\b(?:i|we|you|he|she|it|they|who|which|is|are|was|were|am|be|has|have|had|do|does|did|can|will|would|should|could|may|"
     rf"might|must|means?|causes?|helps?|makes?|need|needs)\b|n{_A}t\b|{_A}(?:s|re|m|ve|ll)\s"
 )
@@ -118,7 +114,7 @@ _EVENTS: Final = (
 )
 EVIDENCE: Final = MappingProxyType(
     {
-        "preference": _any(
+        "preference": any_case(
             rf"(?:{_I}\s+|^){_ADVERBS}(?:can{_A}?t|cannot|couldn{_A}?t)\s+(?:stand|bear|eat|drink|tolerate)\b|"
             rf"{_I}\s+{_ADVERBS}(?:like|love|adore|enjoy|hate|loathe|detest|dislike|prefer|favou?r|fear|avoid|"
             rf"would\s+rather|rather|(?:don{_A}?t|never|do\s+not)\s+(?:eat|drink|smoke|watch|read|listen|wear|use|"
@@ -128,7 +124,7 @@ EVIDENCE: Final = MappingProxyType(
             r"big\s+fan)|afraid\s+of|scared\s+of|terrified\s+of|keen\s+on|fond\s+of|into|crazy\s+about|obsessed\s+with|"
             r"used\s+to\s+\w+ing)\b|\b(?:gone|go|went)\s+(?:vegan|vegetarian)\b|\bthese\s+days\s+i\b"
         ),
-        "plan": _any(
+        "plan": any_case(
             rf"{_I}\s+{_ADVERBS}(?:will|{_A}ll|shall|plan(?:ning)?\s+(?:to|on)|going\s+to|intend|hope\s+to|"
             r"want\s+to|would\s+like\s+to|aim\s+to|have\s+to|need\s+to|must|start\s|begin\s|leave\s|fly\s|move\s+(?:in|to|out)|"
             r"retire\s|defend|graduate\s|turn\s+\w+)\b|"
@@ -140,17 +136,17 @@ EVIDENCE: Final = MappingProxyType(
             r"deadline|exam|interview|surgery|wedding|recital|defen[cs]e|goal|flight)\b.{0,40}\b(?:is|on|in|for|at|:)\b|"
             r"\b(?:is|are)\s+due\b|\bruns?\s+out\b|\bexpires?\b"
         ),
-        "event": _any(
+        "event": any_case(
             rf"(?:{_I}|\b(?:my|our|his|her)\s+[\w\s{_A[1:-1]},-]{{1,40}}?|\b(?:he|she|they|grandma|grandpa|mum|mom|dad)\b"
             rf"[\w\s]{{0,20}}?)\s*{_ADVERBS}\b(?:{_EVENTS})\b"
         ),
-        "relation": _any(rf"\b(?:my|our)\s+(?:\w+\s+){{0,2}}?{KIN}\b"),
+        "relation": any_case(rf"\b(?:my|our)\s+(?:\w+\s+){{0,2}}?{KIN}\b"),
         "kin as a name": re.compile(
             r"\b(?:Mum|Mom|Dad|Grandma|Grandpa|Granddad|Grandad|Gran|Granny|Nan|Aunt|Uncle|Auntie)\b"
         ),
-        "state": _any(rf"{_I}\s+{_ADVERBS}(?:{_STATES})\b"),
-        "have": _any(rf"\b(?:i|we)\s*{_ADVERBS}{_HAVE}\s+(?!to\b|no\s+idea)"),
-        "am": _any(
+        "state": any_case(rf"{_I}\s+{_ADVERBS}(?:{_STATES})\b"),
+        "have": any_case(rf"\b(?:i|we)\s*{_ADVERBS}{_HAVE}\s+(?!to\b|no\s+idea)"),
+        "am": any_case(
             rf"\b(?:i{_A}?m|i\s+am|we{_A}re|we\s+are|i{_A}ve\s+been|i\s+have\s+been|we{_A}ve\s+been|i\s+was|i\s+used\s+to\s+be)\s+"
             r"(?:\w+ly\s+|now\s+|still\s+|originally\s+|also\s+|very\s+much\s+|quite\s+|rather\s+)*(?:an?\b|the\b|(?:more|something)\s+of\s+an?\b|from\b|\d|back\s+(?:on|to|at)|in\s+my|born|allergic|intolerant|diabetic|"
             r"married|single|divorced|widowed|engaged|pregnant|retired|unemployed|self-employed|\w+-handed|deaf|"
@@ -160,12 +156,12 @@ EVIDENCE: Final = MappingProxyType(
             r"taking\s+(?:\w+\s+){0,3}(?:class|classes|lessons|course|courses|leave)|caring\s+for|looking\s+after|volunteering|teaching|running|building|\w+\s+intolerant|called|named|"
             r"diagnosed|taller|afraid|jewish|muslim|catholic|\w+ian\b|\w+ish\b)"
         ),
-        "mine": _any(
+        "mine": any_case(
             rf"\b(?:my|our)\s+(?:[\w{_A[1:-1]}-]+\s+){{1,4}}?(?:(?:is|are|was|were|has|have|had|does|do)(?:n{_A}?t)?|means?|costs?|lives?|works?|"
             rf"called|named|died|needs?|got|gets?|runs?|takes?|comes?|goes|teaches|plays)\b|\b(?:my|our)\s+\w+{_A}s\s+\w+|"
             rf"\b(?:it{_A}?s|is|was)\s+(?:my|our)\s+(?!turn|fault|mistake|bad)\w+"
         ),
-        "elliptic": _any(
+        "elliptic": any_case(
             r"^(?:(?:currently|now|just|recently|originally|still|also|been)\s+)*(?:from|born|raised|working\s+(?:as|at|for)|"
             r"living\s+in|moved\s+to|married|divorced|retired|allergic\s+to|intolerant|self-employed|(?:mother|father|"
             r"mum|mom|dad|parent)\s+of|got\s+(?:married|engaged|promoted|hired|fired|a\s+(?:new\s+)?(?:job|dog|cat|puppy|kitten|car|house)))\b"
@@ -173,72 +169,72 @@ EVIDENCE: Final = MappingProxyType(
         "introduction": re.compile(
             r"^(?:[Ii]|[Ii]['\u2019]m|[Cc]all me|(?:[Ii] am))\s+(?:am\s+)?(?!I\b)[A-Z][\w-]+(?:\s+[A-Z][\w-]+)?\s*[.!,]?$"
         ),
-        "ability": _any(
+        "ability": any_case(
             rf"{_I}\s+{_ADVERBS}(?:can|can{_A}?t|cannot|learned\s+to|know\s+how\s+to)\s+(?:\w+\s+)?(?:swim|cook|drive|ski|"
             r"dance|sing|read|write|see|hear|walk|lift|bend|climb|kneel|carry|smell|ride|type|speak|sleep|eat|drink|knit|sew|draw|sail)\b"
         ),
-        "name is": _any(
+        "name is": any_case(
             rf"\b(?:the|my|our)\s+(?:\w+\s+)?\w+{_A}s?\s+name\s+is\b|^(?:please\s+)?call\s+me\s+\w+\W*$"
         ),
-        "harm": _any(
+        "harm": any_case(
             r"\b(?:gives?|makes?|upsets?|triggers?|hurts?)\s+(?:me|my)\b.*\b(?:sick|ill|headaches?|migraines?|stomach|skin|"
             r"sleepy|anxious|nauseous|dizzy|allergy|asthma|back|knees?)\b"
         ),
-        "of us": _any(
+        "of us": any_case(
             r"\b(?:both|neither|none|all|most|one|two|three|four)\s+of\s+(?:us|my|our)\b|\bboth\s+my\b"
         ),
-        "the kin": _any(rf"\bthe\s+(?:{KIN})\s+(?:is|are|was|were|has|have|had)\b"),
-        "the kin is": _any(
+        "the kin": any_case(rf"\bthe\s+(?:{KIN})\s+(?:is|are|was|were|has|have|had)\b"),
+        "the kin is": any_case(
             rf"\bthe\s+(?:{KIN})\s+(?:is|are)\s+(?:not\s+)?(?:an?|called|named|from)\b"
         ),
-        "will": _any(
+        "will": any_case(
             rf"\b(?:i|we)(?:{_A}ll|\s+will)\s+(?!try|check|see|let|use|look|do\s+(?:it|that)|tell|show|ask)\w+"
         ),
-        "diagnosis": _any(
+        "diagnosis": any_case(
             rf"\b(?:doctor|gp|dentist|therapist|specialist|midwife|cardiologist|dr)\b.*\b(?:i\s+have|i{_A}?m|i\s+am|i{_A}ve)\b"
         ),
         "standing": STANDING,
-        "past habit": _any(rf"{_I}\s+used\s+to\s+(?!think|believe|get\b|be\s+able|know)\w+"),
+        "past habit": any_case(rf"{_I}\s+used\s+to\s+(?!think|believe|get\b|be\s+able|know)\w+"),
         "condition": CONDITION,
-        "household": _any(
+        "household": any_case(
             r"^(?:an?\s+)?(?:(?:small|big|old|tiny|rented|shared)\s+)?(?:[\w-]+\s+)?(?:flat|apartment|house|bungalow|farm|studio|caravan|allotment|family)\b.*,"
         ),
-        "span of days": _any(
+        "span of days": any_case(
             rf"\b\d{{1,2}}(?:st|nd|rd|th)?\s*(?:to|-|\u2013|until|till)\s*(?:the\s+)?\d{{1,2}}(?:st|nd|rd|th)?\s+(?:of\s+)?{_MONTH}\b"
         ),
-        "no subject": _any(
+        "no subject": any_case(
             r"^(?:(?:i|we)\s+)?(?:never|not|always|still|already)\s+(?:been|had|\w+ed)\b|^(?:(?:just|finally|recently)\s+)?(?:started|stopped|quit|moved|bought|sold|"
             r"lost|got|met|booked|passed|failed|retired|adopted)\s+(?:an?|the|my|our|to|in|on|from|\w+ing)\b"
         ),
-        "ours, apart": _any(
+        "ours, apart": any_case(
             r"^(?:my|our)\s+[\w\s'\u2019-]{2,40},[^,]{2,80},\s*(?:\w+s|have|are|were|had|did)\b"
         ),
-        "happening": _any(
+        "happening": any_case(
             r"\b(?:comes?|arrives?|starts?|begins?|ends?|ended|opens?|closes?|takes?\s+place|happens?)\b.{0,20}\b(?:on|in|at|by|after|before)\b"
         ),
-        "body": _any(
+        "body": any_case(
             r"\bmy\s+(?:(?:left|right|bad|lower|upper)\s+)?(?:arm|leg|knee|back|shoulder|hip|hand|eye|ear|heart|foot|ankle|wrist|neck|skin)s?\b"
         ),
-        "their state": _any(
+        "their state": any_case(
             rf"^(?:he|she|they)(?:{_A}(?:s|re)\s+(?:an?|the|my|our|\d|in|at|from|\w+ing)\b|\s+(?:\w+ly\s+|also\s+|still\s+|both\s+)?(?:lives?|works?|studies|study|owns?|"
             r"loves?|hates?|likes?|speaks?|teaches|teach|plays?|needs?|uses?|sleeps?|stays?|wants?|has|have|was\s+born|is\s+\d|moved|retired|died)\b)"
         ),
-        "as one": _any(r"^as\s+(?:an?|the|someone|somebody)\s+[^,]+$"),
-        "life": _any(
+        "as one": any_case(r"^as\s+(?:an?|the|someone|somebody)\s+[^,]+$"),
+        "life": any_case(
             r"\b(?:married|divorced|separated|engaged|wedding|funeral|graduated|degree|thesis|exam|driving\s+test|promoted|hired|fired|laid\s+off|"
             r"resigned|retired|notice|jobs?|diagnos\w+|pregnant|born|birth|baby|died|passed\s+away|surgery|operation|operate|stroke|accident|"
             r"hospital|fracture\w*|broke\s+(?:up|my|his|her|a|an)|moved|moving|house|flat|keys|adopted|quit|won|visa|citizen\w*|injur\w+|"
             r"tooth|stitches|cancer)\b"
         ),
-        "passing time": _any(
+        "passing time": any_case(
             r"\b(?:today|tonight|tomorrow|this\s+(?:morning|afternoon|evening)|last\s+night|right\s+now|at\s+the\s+moment|just\s+now|for\s+now|"
             r"all\s+(?:morning|afternoon|day|night)|(?:in|for)\s+(?:\w+|\d+)\s+(?:minutes?|mins?|hours?)(?!\s+(?:a|each|every|per)\b)|"
             r"(?:minutes?|hours?)\s+(?:late|ago|early|to\s+\w+)|for\s+(?:lunch|dinner|breakfast|tea))\b"
         ),
-        "passing": _any(
+        "passing": any_case(
             r"\b(?:again|at\s+last|wrong|by\s+mistake|can['\u2019]?t\s+be\s+bothered|made\s+your)\b"
         ),
-        "passing thing": _any(
+        "passing thing": any_case(
             rf"\bmy\s+(?:\w+\s+)?(?:bus|train|tram|printer|laptop|screen|phone|router|computer|wi-?fi|internet|mouse|keyboard|browser|app|"
             rf"tea|coffee|machine|slides|headphones|charger|battery|monitor|tv|oven|boiler)s?\s+(?!(?:is|was)\s+(?:an?|the|from|\d)\b)(?:is|are|was|were|"
             rf"has|have|goes|went|keeps?|won{_A}?t|died|stopped|leaves?|still|just|broke|froze|freezes|crashed|crashes)\b|"
@@ -256,11 +252,11 @@ EVIDENCE: Final = MappingProxyType(
         "there is mine": e.THERE_IS_MINE,
         "mine does": e.MINE_DOES,
         "perfect": e.PERFECT,
-        "kin does": _any(
+        "kin does": any_case(
             rf"\b(?:my|our)\s+(?:\w+\s+)?{KIN}(?:\s+(?-i:[A-Z])\w+)?\s+(?:\w+ly\s+|also\s+|still\s+|never\s+|always\s+)?"
             r"(?!(?:is|was|has|does|says|thinks|wants|needs|asks|keeps)\b)[a-z]+s\s+\w"
         ),
-        "in progress": _any(rf"\b(?:my|our)\s+(?!{KIN})(?:\w+\s+)?\w+\s+(?:is|are)\s+\w+ing\b"),
+        "in progress": any_case(rf"\b(?:my|our)\s+(?!{KIN})(?:\w+\s+)?\w+\s+(?:is|are)\s+\w+ing\b"),
         "done to me": e.DONE_TO_ME,
         "elided be": e.ELIDED_BE,
         "elided not": e.ELIDED_NOT,
@@ -273,19 +269,21 @@ EVIDENCE: Final = MappingProxyType(
         "complement": e.COMPLEMENT,
         "here": e.HERE,
         "for me": e.FOR_ME,
-        "kin alone": _any(rf"^(?!my\b|our\b|the\b)(?:[\w-]+\s+){{0,2}}{KIN}\b"),
-        "me": _any(r"\b(?:me|us)\b"),
-        "copula": _any(rf"^(?:he|she|it|they)(?:{_A}(?:s|re)|\s+(?:is|are|was|were|has|have))\s"),
-        "third person": _any(rf"^(?:he|she|they)\b(?:{_A}s)?\s+\w+"),
+        "kin alone": any_case(rf"^(?!my\b|our\b|the\b)(?:[\w-]+\s+){{0,2}}{KIN}\b"),
+        "me": any_case(r"\b(?:me|us)\b"),
+        "copula": any_case(
+            rf"^(?:he|she|it|they)(?:{_A}(?:s|re)|\s+(?:is|are|was|were|has|have))\s"
+        ),
+        "third person": any_case(rf"^(?:he|she|they)\b(?:{_A}s)?\s+\w+"),
         "past": e.PAST,
         "name": re.compile(r"(?<=[a-z,] )(?!I\b|I['\u2019])[A-Z][\w-]+"),
         "number": re.compile(r"\b\d[\d.,]*\b"),
-        "opinion": _any(
+        "opinion": any_case(
             r"^(?:the|that|this|it|those|these|everyone|everything|nothing)\b[^,]{0,40}\s(?:is|was|are|were|looks?|"
             r"sounds?|tastes?|came\s+out)\s+(?:\w+\s+)?(?:awful|great|good|bad|nice|terrible|funny|boring|amazing|"
             r"beautiful|cheaper|better|worse|wrong|right|weird|strict|crisp|perfect)\b"
         ),
-        "task": _any(
+        "task": any_case(
             r"\b(?:want|need|have|going|trying|like|plan)\s+to\s+(?:\w+ly\s+)?(?:write|make|create|fix|find|print|convert|"
             r"parse|sort|use|build|install|run|get|understand|implement|add|remove|compute|calculate|compare|"
             r"check|prove|solve|show|explain|draw|plot|export|import|count|split|merge|say|express|translate)\b|"
@@ -296,8 +294,8 @@ EVIDENCE: Final = MappingProxyType(
             r"paragraphs?|essay|answers?|results?|unknowns|equations?|sentences?|regex|functions?|variables?|"
             r"matrix|(?:first|second|third|last|other)\s+(?:one|two)|slides?|meetings?|report|presentation|topic|thread|command|screen|spreadsheet|bullets?|bullet\s+points?|intro|headings?|examples?)\b"
         ),
-        "to the assistant": _any(r"\byou(?:rs?|rself)?\b"),
-        "joke": _any(
+        "to the assistant": any_case(r"\byou(?:rs?|rself)?\b"),
+        "joke": any_case(
             r"\bi['\u2019]m\s+(?:basically|practically|virtually)\b|\b(?:haha+|lol|lmao|just\s+kidding|jk|an?\s+(?:[mbz]illion|gazillion)\s+\w+s)\b"
         ),
         "a stranger": e.A_STRANGER,
@@ -385,25 +383,25 @@ WEIGHTS: Final = MappingProxyType(
 )
 FOLLOWS_WEIGHT: Final = 0.4
 
-DAY_AND_MONTH: Final = _any(
+DAY_AND_MONTH: Final = any_case(
     r"\b(?:in|by|before|until|since|of|on|from)\s+(?:the\s+)?(?:end\s+of\s+)?(?:january|february|march|april|june|july|"
     r"august|september|october|november|december|monday|tuesday|wednesday|thursday|friday|saturday|sunday)s?\b|"
     r"\bin\s+may\b|\bin\s+(?:the\s+)?(?:spring|summer|autumn|fall|winter)\b|\bthe\s+\d{1,2}(?:st|nd|rd|th)\b"
 )
-PRONOUN_START: Final = _any(
+PRONOUN_START: Final = any_case(
     rf"(?!.*\b(?:he|she|they)(?:{_A}(?:s|re)|\s+(?:is|are|was))\s+(?:my|our)\s)(?!it\s+(?:always\s+|usually\s+)?(?:takes|costs)\s+(?:me|us)\b)(?!(?:it|he|she|they)(?:{_A}?(?:s|re)(?:\s+not)?|\s+(?:is|was|are|were)(?:n{_A}t|\s+not)?)\s+(?:not\s+my\s+\w+,?\s+(?:he|she|it){_A}s\s+)?(?:my|our)\b)(?:he|she|they|it|his|her|their|its)\b|(?:this|that|these|those)(?:{_A}s)?\s+(?:is|was|are|were|one)\s+(?!my\b|our\b)"
 )
-SELF_START: Final = _any(rf"(?:i{_A}m|we{_A}re)\s+\S+")
-PAST_STATE: Final = _any(
+SELF_START: Final = any_case(rf"(?:i{_A}m|we{_A}re)\s+\S+")
+PAST_STATE: Final = any_case(
     rf"\b(?:used\s+to|once|former(?:ly)?|previous(?:ly)?|no\s+longer|not|n{_A}t|when\s+(?:i|we)\s+(?:was|were)|"
     r"as\s+a\s+(?:child|kid|teenager|student)|old)\b"
 )
 # "My name isn't Lara, it's Lora" is "My name is Lora"; "It's Lora, not Lara" is "It's Lora".
-CORRECTED: Final = _any(
+CORRECTED: Final = any_case(
     rf"\b(?:is\s+not|isn{_A}?t)\s+[^,.;]+[,;]?\s+(?:it{_A}?s|it\s+is|but(?:\s+it{_A}?s)?)\s+"
 )
-NOT_THAT: Final = _any(r",\s*(?:and\s+)?not\s+[^,.;]+(?=[.!]*$)")
-CLAUSE_END: Final = _any(r"[,;]\s+(?:and\s+|but\s+)?|\s+(?:and|but)\s+(?=(?:i|we|my)\b)")
+NOT_THAT: Final = any_case(r",\s*(?:and\s+)?not\s+[^,.;]+(?=[.!]*$)")
+CLAUSE_END: Final = any_case(r"[,;]\s+(?:and\s+|but\s+)?|\s+(?:and|but)\s+(?=(?:i|we|my)\b)")
 
 # Slots: pattern with the group `object`, subject, relation. The first that fits counts.
 _NAME: Final = r"(?P<object>(?-i:[A-Z])[\w'\u2019-]+(?:\s+(?-i:[A-Z])[\w'\u2019-]+){0,2})"
@@ -411,39 +409,41 @@ _PLACE: Final = r"(?P<object>(?-i:[A-Z])[\w'\u2019-]+(?:[\s,]+(?-i:[A-Z])[\w'\u2
 _REST: Final = r"(?P<object>[^,.;!?]+)"
 _ONE_KIN: Final = r"(?P<kin>wife|husband|partner|mother|father|mum|mom|dad|fianc[e\u00e9]+|boss|landlord|landlady|therapist|dentist|supervisor|manager)"
 SLOTS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
-    (_any(rf"\bmy\s+(?:full\s+)?name\s+is\s+{_NAME}"), "person", "name"),
+    (any_case(rf"\bmy\s+(?:full\s+)?name\s+is\s+{_NAME}"), "person", "name"),
     (
         # Not "I'm X": that may be Irish. What people call someone is not their name.
-        _any(rf"^(?:(?:you\s+can\s+)?call\s+me|i{_A}?m\s+called|i\s+go\s+by)\s+{_NAME}\s*[.!]?$"),
+        any_case(
+            rf"^(?:(?:you\s+can\s+)?call\s+me|i{_A}?m\s+called|i\s+go\s+by)\s+{_NAME}\s*[.!]?$"
+        ),
         "person",
         "goes by",
     ),
     (
-        _any(rf"\bmy\s+{_ONE_KIN}(?:{_A}s\s+name\s+is|\s+is\s+(?:called|named))\s+{_NAME}"),
+        any_case(rf"\bmy\s+{_ONE_KIN}(?:{_A}s\s+name\s+is|\s+is\s+(?:called|named))\s+{_NAME}"),
         "{kin}",
         "name",
     ),
     (
-        _any(
+        any_case(
             rf"\bmy\s+(?:new\s+)?(?P<what>birthday|blood\s+type|(?:address|phone\s+number|email|username)|job|age)\s+is\s+(?:on\s+|in\s+)?{_REST}"
         ),
         "person",
         "{what}",
     ),
     (
-        _any(rf"\bmy\s+favou?rite\s+(?P<what>[\w\s-]{{2,24}}?)\s+is\s+{_REST}"),
+        any_case(rf"\bmy\s+favou?rite\s+(?P<what>[\w\s-]{{2,24}}?)\s+is\s+{_REST}"),
         "person",
         "favourite {what}",
     ),
     (
-        _any(
+        any_case(
             rf"\bmy\s+(?P<what>wife|husband|mother|father|mum|mom|dad|partner){_A}s\s+birthday\s+is\s+(?:on\s+|in\s+)?{_REST}"
         ),
         "{what}",
         "birthday",
     ),
     (
-        _any(
+        any_case(
             rf"\b(?:(?:i|we)\s+(?:now\s+|currently\s+)?live|(?:i{_A}?m|i\s+am|we{_A}re|we\s+are)\s+(?:now\s+|currently\s+)?"
             rf"(?:living|based))\s+(?:in|at|near)\s+{_PLACE}"
         ),
@@ -451,31 +451,31 @@ SLOTS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
         "lives in",
     ),
     (
-        _any(
+        any_case(
             rf"\b(?:i|we)(?:{_A}ve)?\s+(?:have\s+)?(?:just\s+|recently\s+|finally\s+)?moved\s+(?:back\s+)?(?:from\s+[\w ]{{2,30}}?\s+)?to\s+{_PLACE}"
         ),
         "person",
         "lives in",
     ),
     (
-        _any(
+        any_case(
             rf"\bi{_A}?m\s+(?P<object>\d{{2,3}})(?:\s+years?\s+old)?(?=[\s,.!]|$)(?!\s*(?:percent|per\s|of\b|pages?|minutes?|hours?|days?|weeks?|months?|km|kilos?|cm|%))"
         ),
         "person",
         "age",
     ),
-    (_any(rf"\bi\s+(?:now\s+)?work\s+as\s+(?:an?\s+|the\s+)?{_REST}"), "person", "job"),
-    (_any(rf"\bi\s+(?:now\s+)?work\s+(?:for|at)\s+(?:the\s+)?{_PLACE}"), "person", "employer"),
+    (any_case(rf"\bi\s+(?:now\s+)?work\s+as\s+(?:an?\s+|the\s+)?{_REST}"), "person", "job"),
+    (any_case(rf"\bi\s+(?:now\s+)?work\s+(?:for|at)\s+(?:the\s+)?{_PLACE}"), "person", "employer"),
     (
-        _any(
+        any_case(
             rf"\bmy\s+(?P<kin>{KIN})\s+(?:is\s+(?:called|named)\s+)?{_NAME}\s+(?:is|was|has|had|lives?|moved|works?|teaches)"
         ),
         "{kin}",
         "is called",
     ),
-    (_any(rf"\bi{_A}?m\s+(?:\w+\s+)?allergic\s+to\s+{_REST}"), "person", "allergic to"),
+    (any_case(rf"\bi{_A}?m\s+(?:\w+\s+)?allergic\s+to\s+{_REST}"), "person", "allergic to"),
     (
-        _any(rf"\bi\s+(?:really\s+)?(?P<verb>love|like|enjoy|hate|prefer)\s+{_REST}"),
+        any_case(rf"\bi\s+(?:really\s+)?(?P<verb>love|like|enjoy|hate|prefer)\s+{_REST}"),
         "person",
         "{verb}s",
     ),

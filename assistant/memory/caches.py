@@ -81,9 +81,8 @@ class Caches:
         if arrays is not None and self.columns.restore(store, arrays):
             self.graph.restore(arrays)
             return
-        with suppress(
-            OSError
-        ):  # a killed erasure's, or of no use in another way; a disk may be read-only
+        # A killed erasure's, or of no use in another way; a disk may be read-only.
+        with suppress(OSError):
             ranking_file.remove(folder)
 
 

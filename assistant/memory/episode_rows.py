@@ -29,9 +29,8 @@ class EpisodeRows:
         self._newest = NONE  # id of the last episode taken in
         self._layout = ""  # of the columns whose rows `_observed` are
         self._begins = np.zeros((0, 2), np.int64)  # conversation and first turn, rising
-        self._observed = np.zeros(
-            0, np.int32
-        )  # (n,) position in `_begins`, NONE where there is none
+        # (n,) position in `_begins`, NONE where there is none
+        self._observed = np.zeros(0, np.int32)
 
     def refresh(self, store: Store, columns: Columns) -> None:
         """Catch up with the refreshed columns and with the episodes that began since."""

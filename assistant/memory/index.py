@@ -26,9 +26,7 @@ from assistant.records import FloatArray, Progress
 IndexKind = Literal["auto", "exact", "lsh", "hnsw"]
 AnyIndex = ExactIndex | LshIndex | HnswIndex
 EXACT_BELOW: Final = 20_000  # vectors; up to here a scan of all takes less than 0.3 ms
-PATIENCE: Final = (
-    4096  # changes (460 bytes of RAM each) that a due rewrite waits for an idle moment
-)
+PATIENCE: Final = 4096  # changes (460 bytes of RAM each) for which a due rewrite waits to be idle
 log: Final = logging.getLogger(__name__)
 
 

@@ -46,12 +46,13 @@ SINGLE_VALUED: Final = frozenset(
         "age",
         "birthday",
         "blood type",
+        "lives in",
         "address",
         "phone number",
         "email",
         "username",
     )
-) | {"lives in"}
+)
 N_CANDIDATES: Final = 60
 N_QUERY_WORDS: Final = 8
 N_SIMILAR: Final = 10  # links of one thought when it comes

@@ -30,9 +30,8 @@ from assistant.tui.session import Engine, Store
 
 T = TypeVar("T")
 
-DRAWS_PER_SECOND: Final = (
-    15  # default; a draw costs about 5 ms, a model writes 10 to 100 tokens a second
-)
+# Default; a draw costs about 5 ms, a model writes 10 to 100 tokens a second.
+DRAWS_PER_SECOND: Final = 15
 DRAWS_WHILE_TYPING: Final = 4  # the key that was pressed comes before the answer that grows
 STOP_SECONDS: Final = 2.0  # how long closing waits for a thread whose work was stopped
 
