@@ -282,6 +282,13 @@ class FakeEngine:
 
     def edit(self, memory_id: int, text: str, now: datetime) -> None:
         self.calls.append(("edit", memory_id, text))
+        self.store.rows = [
+            replace(row, id=row.id + 100, text=text) if row.id == memory_id else row
+            for row in self.store.rows
+        ]
+
+    def merge(self, memory_ids: Sequence[int], text: str, now: datetime) -> None:
+        self.calls.append(("merge", tuple(memory_ids), text))
 
     def prefill(self, text: str, now: datetime) -> None:
         self.calls.append(("prefill", text))

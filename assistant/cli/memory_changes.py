@@ -61,7 +61,7 @@ def pin(settings: Settings, id: int, off: bool) -> None:
     """Keep a memory from ever fading."""
     now = datetime.now(UTC)
     with opened_memory(settings, now) as store:
-        store.pin(id, now, pinned=not off)
+        store.pin([id], now, pinned=not off)
     _say(settings, {"memory": id, "pinned": not off}, "Unpinned." if off else "Pinned.")
 
 
@@ -91,7 +91,7 @@ def forget(settings: Settings, ids: tuple[int, ...]) -> None:
 @click.command()
 @click.pass_obj
 def undo(settings: Settings) -> None:
-    """Take back the last change: add, forget, pin, edit, a decision, a deleted chat."""
+    """Take back the last change: add, forget, pin, edit, merge, a decision, a deleted chat."""
     now = datetime.now(UTC)
     with opened_memory(settings, now) as store:
         kind, ids = store.undo(now)

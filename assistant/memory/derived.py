@@ -3,7 +3,7 @@
 `Memory` inherits it; it adds no state of its own. Knows which part does what, no model and no clock.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
@@ -206,6 +206,39 @@ class DerivedMemory(AgeingMemory):
             )
         return outcome
 
+    def merge_thoughts(
+        self,
+        memory_ids: Sequence[int],
+        encoded: EncodedText,
+        now: datetime,
+        slot: tuple[str, str, str] | None = None,
+    ) -> Outcome:
+        """One thought in the person's words for several, which it supersedes. Raises NotFound.
+
+        The first of them is the one that is edited, or stays where the words are its own.
+        """
+        with self.store.write(durable=True) as connection:
+            first, *others = (thought_rows.thought_of(connection, id) for id in memory_ids)
+            text = encoded.resolved_text.strip()
+            states = [(id, "active") for id in memory_ids]
+            if text == thought_rows.read_row(connection, first)["text"]:
+                outcome = Outcome("merge", first, memory_ids[0])
+            else:
+                embedder = self._embedder_row(connection, encoded.vector)
+                outcome = thoughts.edit_thought(
+                    connection,
+                    first,
+                    text,
+                    now,
+                    slot=slot,
+                    vector=encoded.vector,
+                    embedder=embedder,
+                )
+                states.append((outcome.memory_id, "forgotten"))
+            thoughts.merge_thoughts(connection, outcome, others, now)
+            journal.enter(connection, "merge", now, states)
+        return outcome
+
     def confirm_thought(self, memory_id: int, now: datetime) -> None:
         """Mode `ask`: keep a thought that waits. Raises NotFound."""
         with self.store.write(durable=True) as connection:
@@ -230,29 +263,10 @@ class DerivedMemory(AgeingMemory):
             jobs.queue_again(connection)
         return len(rows)
 
-    def pin(self, memory_id: int, now: datetime, *, pinned: bool = True) -> None:
-        """Keep a memory from fading, or let it fade again. Raises NotFound."""
+    def pin(self, memory_ids: Collection[int], now: datetime, *, pinned: bool = True) -> None:
+        """Keep memories from fading, or let them fade again; one undo takes it back. Raises NotFound."""
         with self.store.write(durable=True) as connection:
-            found = connection.execute(
-                "SELECT state, pinned FROM memories WHERE id = ?", (memory_id,)
-            ).fetchone()
-            if found is None:
-                raise NotFound(f"There is no memory {memory_id}.", "Run `assistant memory list`.")
-            if bool(found["pinned"]) == pinned:
-                return  # nothing happens, so there is nothing to undo
-            connection.execute(
-                "UPDATE memories SET pinned = ? WHERE id = ?", (int(pinned), memory_id)
-            )
-            kind = "pin" if pinned else "unpin"
-            journal.enter(connection, kind, now, [(memory_id, found["state"])])
-            row = connection.execute(
-                "SELECT id FROM thoughts WHERE memory_id = ?", (memory_id,)
-            ).fetchone()
-            if row is not None:
-                before, after = {"pinned": int(not pinned)}, {"pinned": int(pinned)}
-                thought_rows.record(
-                    connection, row[0], "pin", now, thought_rows.PERSON, "", before, after
-                )
+            journal.pin(connection, memory_ids, pinned, now)
 
     def revert(self, history_id: int, now: datetime) -> int:
         """Undo one operation of a thought's history. Returns the thought. Raises NotFound."""

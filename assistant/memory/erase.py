@@ -6,8 +6,9 @@ bytes, by a rebuilt word index, an emptied WAL and a vacuumed file. Knows no ran
 """
 
 import json
+import re
 import sqlite3
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -38,14 +39,20 @@ class Receipt:
         if count:
             self.counts[sort] = self.counts.get(sort, 0) + count
 
-    def lines(self) -> list[str]:
-        """For the person: what is gone, what is left, what went wrong."""
-        lines = [f"{count} {sort} erased" for sort, count in self.counts.items()]
+    def lines(self, text_of: Callable[[int], str] | None = None) -> list[str]:
+        """For the person: what is gone, what is left, what went wrong. `text_of` a memory quotes it."""
+        lines = [f"{n} {sort if n != 1 else _one(sort)} erased" for sort, n in self.counts.items()]
         if self.repeats:
-            listed = ", ".join(map(str, self.repeats))
+            quoted = [f"{id} {text_of(id)}" if text_of else str(id) for id in self.repeats]
+            listed = "".join(f"\n  {line}" for line in quoted) if text_of else ", ".join(quoted)
             lines.append(f"Memories that say much the same and are kept: {listed}")
         lines.append("Backups and exports that you made yourself elsewhere are not touched.")
         return lines + self.problems
+
+
+def _one(sort: str) -> str:
+    """ "memories" -> "memory", "lines of prompt history" -> "line of prompt history"."""
+    return re.sub(r"(ies|s)(?= of |$)", lambda end: "y" if end[1] == "ies" else "", sort, count=1)
 
 
 def erase(store: Store, ids: Collection[int], now: datetime, paths: Paths | None) -> Receipt:

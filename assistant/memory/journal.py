@@ -1,4 +1,4 @@
-"""What the person did by hand and how it is taken back: forget, pin, edit, add, a decision.
+"""What the person did by hand and how it is taken back: forget, pin, edit, merge, add, a decision.
 
 The journal (table `operations`) holds memory ids and the states they go back to, never text. Knows
 rows and the operations on thoughts, no model.
@@ -8,9 +8,11 @@ Functions take the connection of a running transaction (`Store.write`).
 
 import json
 import sqlite3
+from collections.abc import Collection
 from datetime import datetime
 from typing import Any
 
+from assistant.errors import NotFound
 from assistant.memory.schema import to_text
 from assistant.memory.thought_rows import PERSON, Operation, record
 from assistant.memory.thoughts import Outcome, is_single_valued, supersede
@@ -50,6 +52,26 @@ def hide(
     reason = "" if kind == "forget" else kind
     before, after = {"state": state}, {"state": "forgotten"}
     _record_of_memory(connection, memory_id, "forget", now, reason, before, after)
+
+
+def pin(
+    connection: sqlite3.Connection, memory_ids: Collection[int], pinned: bool, now: datetime
+) -> None:
+    """The person pins memories, or unpins them. Raises NotFound, and changes nothing then."""
+    marks = ",".join("?" * len(memory_ids))
+    found = connection.execute(
+        f"SELECT id, state, pinned FROM memories WHERE id IN ({marks})", [*memory_ids]
+    ).fetchall()
+    if unknown := set(memory_ids) - {row["id"] for row in found}:
+        raise NotFound(f"There is no memory {min(unknown)}.", "Run `assistant memory list`.")
+    changed = [(int(row["id"]), str(row["state"])) for row in found if row["pinned"] != pinned]
+    if not changed:
+        return  # nothing happens, so there is nothing to undo
+    before, after = {"pinned": int(not pinned)}, {"pinned": int(pinned)}
+    for memory_id, _ in changed:
+        connection.execute("UPDATE memories SET pinned = ? WHERE id = ?", (int(pinned), memory_id))
+        _record_of_memory(connection, memory_id, "pin", now, "", before, after)
+    enter(connection, "pin" if pinned else "unpin", now, changed)
 
 
 def take_back(

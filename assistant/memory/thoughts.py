@@ -414,17 +414,29 @@ def edit_thought(
     )
     memory_id = _insert_memory(connection, new, source, embedder, True)
     new_id = _insert_row(connection, new, memory_id, now, True)
-    record(
-        connection,
-        new_id,
-        "insert",
-        now,
-        PERSON,
-        f"edit of {thought_id}",
-        after={"state": "active"},
+    connection.execute(  # other words, the same memory: pinned as before, and as strong
+        "UPDATE memories SET (pinned, strength_days, last_used, use_count) ="
+        " (SELECT pinned, strength_days, last_used, use_count FROM memories WHERE id = ?)"
+        " WHERE id = ?",
+        (row["memory_id"], memory_id),
     )
+    reason = f"edit of {thought_id}"
+    record(connection, new_id, "insert", now, PERSON, reason, after={"state": "active"})
     supersede(connection, thought_id, new_id, now, PERSON, "edited", "edit")
     return Outcome("edit", new_id, memory_id, thought_id)
+
+
+def merge_thoughts(
+    connection: sqlite3.Connection, into: Outcome, thought_ids: list[int], now: datetime
+) -> None:
+    """Let the thought of `into` stand for all of these, on the person's word; pinned if one was."""
+    for thought_id in thought_ids:
+        supersede(connection, thought_id, into.thought_id, now, PERSON, "merged", "merge")
+    connection.execute(
+        "UPDATE memories SET pinned = max(pinned, (SELECT coalesce(max(m.pinned), 0) FROM memories m"
+        " JOIN thoughts t ON t.memory_id = m.id WHERE t.superseded_by = ?)) WHERE id = ?",
+        (into.thought_id, into.memory_id),
+    )
 
 
 def confirm_thought(connection: sqlite3.Connection, thought_id: int, now: datetime) -> None:

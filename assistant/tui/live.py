@@ -3,7 +3,7 @@
 Everything heavy is imported in the methods, on the thread that uses it. Knows no widget.
 """
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from assistant.conversation.engine import Engine as ConversationEngine
     from assistant.conversation.worker import PostThinkWorker
     from assistant.paths import Paths
+    from assistant.records import EncodedText
 
 SEQUENCE_CHAT = 0  # where the engine keeps the open conversation
 N_JOBS = 20  # post-think jobs at most in one idle moment; the rest wait for the next
@@ -84,11 +85,19 @@ class LiveEngine:
         return "\n\n".join(f"── {part.role} ──\n{part.content}" for part in explained.prompt)
 
     def edit(self, memory_id: int, text: str, now: datetime) -> None:
+        self._opened.memory.edit_thought(memory_id, *self._read(text, now))
+
+    def merge(self, memory_ids: Sequence[int], text: str, now: datetime) -> None:
+        self._opened.memory.merge_thoughts(memory_ids, *self._read(text, now))
+
+    def _read(
+        self, text: str, now: datetime
+    ) -> "tuple[EncodedText, datetime, tuple[str, str, str] | None]":
+        """What the person states by hand, as the store takes it: encoded, when, and its slot."""
         from assistant.conversation.recall import encode
         from assistant.conversation.selection import describe
 
-        engine, slot = self._opened, describe(text, now).slot
-        engine.memory.edit_thought(memory_id, encode(text, engine.embedder, now), now, slot)
+        return encode(text, self._opened.embedder, now), now, describe(text, now).slot
 
     def prefill(self, text: str, now: datetime) -> None:
         """Read the prompt ahead, then go on with what the person's typing cut off."""

@@ -26,6 +26,7 @@ from assistant.tui.session import (
 if TYPE_CHECKING:
     from assistant.config import Config
     from assistant.memory.browse import MemoryRow as StoredRow
+    from assistant.memory.derived import HistoryEntry
     from assistant.memory.memory import Memory
     from assistant.paths import Paths
 
@@ -34,6 +35,16 @@ LISTED_STATES: Final[tuple[State, ...]] = ("active", "faded")
 N_ROWS: Final = 1000  # most rows of the table; a filter finds the others
 N_NEIGHBOURS: Final = 8  # of one memory, and of each of those
 CURVE_DAYS: Final = 30
+N_QUOTED: Final = 3  # of the memories that an undo brought back
+UNDONE: Final = {  # by kind of what was done; the others hide, and their undo brings back
+    "add": "No longer kept",
+    "edit": "As it was before",
+    "merge": "Apart again",
+    "pin": "No longer pinned",
+    "unpin": "Pinned again",
+    "keep both": "To be decided again",
+    "supersede": "To be decided again",
+}
 
 
 def open_live_store(paths: "Paths", config: "Config") -> "LiveStore":
@@ -92,14 +103,16 @@ class LiveStore:
 
     def undo(self, now: datetime) -> str:
         try:
-            _, ids = self._memory.undo(now)
+            kind, ids = self._memory.undo(now)
         except NotFound:
             return ""
-        return "; ".join(self._memory.get(memory_id).text for memory_id in ids[:3])
+        rows = [self._memory.details(memory_id) for memory_id in ids]
+        texts = [row.text for row in rows if kind == "add" or row.state != "forgotten"]
+        more = f" and {len(texts) - N_QUOTED} more" if len(texts) > N_QUOTED else ""
+        return f"{UNDONE.get(kind, 'Back again')}: {' · '.join(texts[:N_QUOTED])}{more}"
 
     def pin(self, memory_ids: Collection[int], pinned: bool, now: datetime) -> None:
-        for memory_id in memory_ids:
-            self._memory.pin(memory_id, now, pinned=pinned)
+        self._memory.pin(memory_ids, now, pinned=pinned)
 
     def memories(self, wanted: MemoryFilter, now: datetime) -> Sequence[MemoryRow]:
         rows = self._memory.memories(
@@ -119,10 +132,7 @@ class LiveStore:
         memory = self._memory
         row = memory.details(memory_id)
         source = "" if row.kind == "message" else self._source(row.message_id)
-        history = [
-            (entry.at, f"{entry.operation} by {entry.actor}: {entry.reason}".rstrip(": "))
-            for entry in memory.history(memory_id)
-        ]
+        history = [(entry.at, _happened(entry, memory_id)) for entry in memory.history(memory_id)]
         curve = [row.retention(now + timedelta(days=days)) for days in range(CURVE_DAYS)]
         return MemoryDetails(source, history, self._neighbours(memory_id, {memory_id}), curve)
 
@@ -169,7 +179,8 @@ class LiveStore:
         return self._source(self._memory.details(memory_id).message_id)
 
     def erase(self, memory_ids: Collection[int], now: datetime) -> Sequence[str]:
-        return self._memory.erase(memory_ids, now).lines()
+        receipt = self._memory.erase(memory_ids, now)
+        return receipt.lines(lambda memory_id: self._memory.details(memory_id).text)
 
     def exclude(self, memory_id: int, conversation_id: int, now: datetime) -> None:
         self._memory.exclude(memory_id, conversation_id, now)
@@ -192,6 +203,13 @@ class LiveStore:
 
     def close(self) -> None:
         self._memory.close()
+
+
+def _happened(entry: "HistoryEntry", memory_id: int) -> str:
+    """One line of a thought's history; what happened to another version of it quotes that."""
+    by = "you" if entry.actor == "person" else entry.actor
+    quoted = f"“{entry.text}”" if entry.memory_id != memory_id else ""
+    return " · ".join(part for part in (f"{entry.operation} by {by}", entry.reason, quoted) if part)
 
 
 def _row(row: "StoredRow", now: datetime) -> MemoryRow:

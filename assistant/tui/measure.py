@@ -6,7 +6,7 @@ itself never asks whether it is being measured.
 
 import sys
 import threading
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import Final
@@ -113,6 +113,9 @@ class SteadyEngine:
         return ""
 
     def edit(self, memory_id: int, text: str, now: datetime) -> None:
+        """Nothing is recorded."""
+
+    def merge(self, memory_ids: Sequence[int], text: str, now: datetime) -> None:
         """Nothing is recorded."""
 
     def prefill(self, text: str, now: datetime) -> None:

@@ -90,7 +90,7 @@ def conflict_text(conflicts: Sequence[Conflict]) -> Content:
                 )
             )
         if number == 0:
-            lines.append(Content.styled("n keep newer   l keep older   b both are true", "$accent"))
+            lines.append(Content.styled("n keep newer  l keep older  b keep both", "$accent"))
         lines.append(Content(""))
     return Content("\n").join(lines)
 

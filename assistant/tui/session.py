@@ -190,6 +190,9 @@ class Engine(Protocol):
     def edit(self, memory_id: int, text: str, now: datetime) -> None:
         """The person's correction, as a newer version; the older one stays in the history."""
 
+    def merge(self, memory_ids: Sequence[int], text: str, now: datetime) -> None:
+        """One thought in the person's words for several, which stay in its history."""
+
     def prefill(self, text: str, now: datetime) -> None:
         """Read the prompt of what is typed so far, so that Enter finds it read."""
 
@@ -245,7 +248,7 @@ class Store(Protocol):
         """Hide memories from every later recall; returns how many."""
 
     def undo(self, now: datetime) -> str:
-        """Take back the last change; says what came back, empty when there was nothing."""
+        """Take back the last change; one line that says so, empty when there was nothing."""
 
     def erase(self, memory_ids: Collection[int], now: datetime) -> Sequence[str]:
         """Remove for good, everywhere; returns the lines of the receipt."""

@@ -226,7 +226,7 @@ def test_thoughts_can_be_rebuilt_but_for_what_the_person_touched(memory: Memory)
     worker = PostThinkWorker(memory, None, "test")
     worker.run_all(NOW)
     before = {thought.text: thought.memory_id for thought in memory.thoughts()}
-    memory.pin(before["I have two cats."], NOW)
+    memory.pin([before["I have two cats."]], NOW)
     assert memory.rebuild_thoughts(NOW) == 1
     assert texts(memory) == ["I have two cats."]
     worker.run_all(NOW)

@@ -70,7 +70,7 @@ def test_a_faded_memory_is_still_found_and_wakes_when_it_is_used(memory: Memory)
 
 def test_pinned_used_and_new_memories_stay(memory: Memory) -> None:
     old = fill(memory)
-    memory.pin(old[0], NOW)
+    memory.pin([old[0]], NOW)
     memory.strengthen([old[1]], LATER - timedelta(days=5))
     memory.fade(LATER)
     assert states(memory, old) == ["active", "active", "faded"]

@@ -188,8 +188,8 @@ def test_a_yes_lets_a_thought_replace_and_contradict_others(memory: Memory) -> N
 
 def test_a_pin_that_changes_nothing_is_not_undone(memory: Memory) -> None:
     bees = think(memory, "I keep bees.").memory_id
-    memory.pin(bees, NOW)
-    memory.pin(bees, NOW)
+    memory.pin([bees], NOW)
+    memory.pin([bees], NOW)
     memory.undo(NOW)
     with pytest.raises(NotFound):
         memory.undo(NOW)
@@ -208,7 +208,7 @@ def test_what_the_person_hides_or_pins_is_in_the_history_and_can_be_undone(memor
     bees = think(memory, "I keep bees.").memory_id
     memory.forget([bees], NOW)
     assert memory.undo(NOW) == ("forget", [bees])
-    memory.pin(bees, NOW)
+    memory.pin([bees], NOW)
     assert memory.details(bees).pinned
     assert memory.undo(NOW) == ("pin", [bees])
     assert not memory.details(bees).pinned
@@ -362,6 +362,42 @@ def test_an_edit_keeps_its_slot_and_its_undo_gives_way_to_a_later_value(memory: 
     assert texts(memory) == {"My favourite colour is red."}
 
 
+def test_an_edited_thought_stays_pinned_and_as_strong(memory: Memory) -> None:
+    bees = think(memory, "I keep bees.").memory_id
+    memory.pin([bees], NOW)
+    think(memory, "I keep bees.")  # said again: stronger
+    strength = memory.details(bees).strength_days
+    words = EncodedText("I keep four bees.", "I keep four bees.", None)
+    edited = memory.details(memory.edit_thought(bees, words, NOW).memory_id)
+    assert edited.pinned
+    assert edited.strength_days == strength
+
+
+def test_several_thoughts_are_merged_into_one_and_one_undo_brings_them_back(memory: Memory) -> None:
+    said = ["I keep bees.", "My hives stand in Ghent.", "I sell honey."]
+    ids = [think(memory, text).memory_id for text in said]
+    memory.pin(ids[1:2], NOW)
+    words = "I keep bees in Ghent and sell honey."
+    merged = memory.merge_thoughts(ids, EncodedText(words, words, None), NOW)
+    assert texts(memory) == {words}
+    assert memory.details(merged.memory_id).pinned
+    assert {entry.operation for entry in memory.history(merged.memory_id)} >= {"edit", "merge"}
+    assert memory.undo(NOW) == ("merge", [*ids, merged.memory_id])
+    assert texts(memory) == set(said)
+    same = memory.merge_thoughts(ids, EncodedText(said[0], said[0], None), NOW)
+    assert same.memory_id == ids[0]
+    assert texts(memory) == {said[0]}
+    memory.undo(NOW)
+    assert texts(memory) == set(said)
+
+
+def test_many_are_pinned_by_one_act_which_one_undo_takes_back(memory: Memory) -> None:
+    ids = [think(memory, text).memory_id for text in ("I keep bees.", "I sell honey.")]
+    memory.pin(ids, NOW)
+    memory.undo(NOW)
+    assert not any(memory.details(memory_id).pinned for memory_id in ids)
+
+
 def test_a_thought_that_waits_is_not_recalled_until_the_person_says_yes(memory: Memory) -> None:
     turn = say(memory, "I keep bees.")
     new = NewThought("I keep bees.", turn.message_id, "rules", "1")
@@ -388,7 +424,7 @@ def test_what_is_not_there_is_not_found(memory: Memory) -> None:
         lambda: memory.thought(7),
         lambda: memory.revert(7, NOW),
         lambda: memory.confirm_thought(7, NOW),
-        lambda: memory.pin(7, NOW),
+        lambda: memory.pin([7], NOW),
         lambda: memory.resolve_conflict(7, "a", NOW),
         lambda: memory.insert_thought(NewThought("x", 7, "rules", "1"), NOW),
     ):

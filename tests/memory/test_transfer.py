@@ -85,7 +85,7 @@ def test_what_was_exported_is_imported_with_its_thoughts_as_they_were(tmp_path: 
                 NewThought(text, tell(memory, text), "rules", "2", slot=slot), NOW
             )
         utrecht, bees, tea = (memory.thoughts(text=t)[0] for t in ("Utrecht", "bees", "tea"))
-        memory.pin(utrecht.memory_id, NOW)
+        memory.pin([utrecht.memory_id], NOW)
         memory.forget([bees.memory_id], NOW)
         memory.edit_thought(tea.memory_id, said("I like green tea at noon."), NOW)
         before = states(memory)

@@ -43,9 +43,12 @@ async def test_a_click_on_a_key_presses_it_and_one_that_is_disabled_does_nothing
         assert [hint.enabled for hint in bar.hints if hint.description == "New"] == [True]
 
 
-async def test_only_whole_keys_are_shown() -> None:
+async def test_only_whole_keys_are_shown_and_the_last_of_them_first() -> None:
+    """The last is Help in the app, which lists what has no room."""
     app = Keys()
-    async with app.run_test(size=(60, 4)) as pilot:
-        await wait_for(pilot, lambda: "^n New" in drawn(app))
-        await pilot.resize_terminal(10, 4)
-        await wait_for(pilot, lambda: drawn(app).splitlines()[-1].strip() == "^n New")
+    async with app.run_test(size=(18, 4)) as pilot:
+        await wait_for(pilot, lambda: drawn(app).splitlines()[-1].strip() == "^n New  ^l Leave")
+        await pilot.resize_terminal(17, 4)
+        await wait_for(pilot, lambda: drawn(app).splitlines()[-1].strip() == "^l Leave")
+        await pilot.resize_terminal(9, 4)
+        await wait_for(pilot, lambda: drawn(app).splitlines()[-1].strip() == "")

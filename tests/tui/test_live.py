@@ -73,12 +73,14 @@ def test_memories_are_filtered_described_forgotten_pinned_and_erased(
     details = store.details(row.id, NOW)
     assert details.curve[0] >= details.curve[-1] > 0
     store.pin([row.id], True, NOW)
+    assert store.undo(NOW) == "No longer pinned: I avoid cilantro."
+    store.pin([row.id], True, NOW)
     assert store.memories(MemoryFilter(pinned=True), NOW)[0].id == row.id
     assert store.forget([row.id], NOW) >= 1
     assert store.memories(MemoryFilter(words=("cilantro",)), NOW) == []
     [hidden] = store.memories(MemoryFilter(words=("cilantro",), states=("forgotten",)), NOW)
     assert hidden.id == row.id
-    assert "cilantro" in store.undo(NOW)
+    assert store.undo(NOW) == "Back again: I avoid cilantro."
     assert store.memories(MemoryFilter(before=NOW - timedelta(days=1)), NOW) == []
     assert store.erase([row.id], NOW)
     assert store.memories(MemoryFilter(words=("cilantro",)), NOW) == []
@@ -129,3 +131,17 @@ def test_the_speed_of_answers_is_kept_and_foretells_that_of_other_models(
 
 def _bytes(row: ModelRow) -> int:
     return row.size_bytes
+
+
+def test_the_history_of_a_thought_quotes_the_versions_before_it(
+    paths: Paths, config: Config
+) -> None:
+    store = open_live_store(paths, config)
+    memory = store._memory
+    old = memory.add_thought(EncodedText("I keep bees.", "I keep bees.", None), NOW).memory_id
+    words = EncodedText("I keep four bees.", "I keep four bees.", None)
+    new = memory.edit_thought(old, words, NOW).memory_id
+    lines = [line for _, line in store.details(new, NOW).history]
+    assert lines[0] == "insert by you · “I keep bees.”"
+    assert lines[-1] == "edit by you · edited · “I keep bees.”"
+    store.close()

@@ -1,5 +1,7 @@
 """The Memory, Models and First-run screens, over fakes."""
 
+from dataclasses import replace
+
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.screens.first_run import FirstRunScreen
 from assistant.tui.screens.memory import MemoryScreen
@@ -96,15 +98,54 @@ async def test_details_neighbours_conflicts_and_the_portrait_stand_beside_the_ta
         await wait_for(pilot, lambda: "4 memories" in drawn(app))
         await pilot.press("space", "space", "m")
         await wait_for(pilot, lambda: "One thought for all of them" in drawn(app))
+        assert "· Memory 3 about [/foo] cilantro" in drawn(app)  # what it will stand for, too
         await pilot.press("!", "ctrl+s")
-        await wait_for(pilot, lambda: len(store.forgotten) == 1)
-        await wait_for(pilot, lambda: engine.calls[-1][0] == "edit")
+        words = "Memory 1 about [/foo] cilantro!"
+        await wait_for(pilot, lambda: engine.calls[-1] == ("merge", (1, 3), words))
         await pilot.press("e")
         await wait_for(pilot, lambda: "What should be remembered?" in drawn(app))
         await pilot.press("?", "ctrl+s")
         await wait_for(pilot, lambda: str(engine.calls[-1][2]).endswith("?"))
         await pilot.press("escape", "escape")
         await wait_for(pilot, lambda: not isinstance(app.screen, MemoryScreen))
+
+
+async def test_what_stands_beside_the_table_follows_the_cursor_and_what_is_changed() -> None:
+    store = make_store()
+    app = make_app(FakeEngine(store))
+    async with app.run_test(size=(140, 40)) as pilot:
+        await pilot.press("f3")
+        await wait_for(pilot, lambda: "8 memories" in drawn(app))
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: "thought 1 · 13 Mar 2026" in drawn(app))
+        await pilot.press("down")
+        await wait_for(pilot, lambda: "message 2 · 12 Mar 2026" in drawn(app))
+        await pilot.press("down", "e", "!", "ctrl+s")
+        await wait_for(pilot, lambda: "thought 103 · 11 Mar 2026" in drawn(app))
+        settled = store.conflicts_.copy()
+        await pilot.press("c", "b")
+        await wait_for(pilot, lambda: "Nothing contradicts" in drawn(app))
+        store.forgotten.append(7)
+        store.conflicts_ += settled
+        await pilot.press("u")
+        await wait_for(pilot, lambda: "Conflicts: 1" in drawn(app))
+
+
+async def test_the_text_fills_the_table_after_each_change_of_width() -> None:
+    store = make_store()
+    store.rows[0] = replace(store.rows[0], text="Memory 1 " + "is long " * 30)
+    app = make_app(FakeEngine(store))
+    async with app.run_test(size=(140, 20)) as pilot:
+        await pilot.press("f3")
+        await wait_for(pilot, lambda: "is long " * 11 in drawn(app))
+        table = app.screen.query_one("#memory-table")
+        assert not table.show_horizontal_scrollbar
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: "thought 1" in drawn(app))
+        await pilot.resize_terminal(80, 20)
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: "Memory 1 is long is long is long is long " in drawn(app))
+        assert not table.show_horizontal_scrollbar
 
 
 async def test_a_model_is_chosen_downloaded_paused_and_added() -> None:
@@ -171,7 +212,7 @@ async def test_forty_columns_show_what_is_remembered_and_how_fast_a_model_is() -
     app = make_app(FakeEngine(make_store()), shelf=FakeShelf())
     async with app.run_test(size=(40, 12)) as pilot:
         await pilot.press("f3")
-        await wait_for(pilot, lambda: "13 Mar      Memory 1 about" in drawn(app))
+        await wait_for(pilot, lambda: "13 Mar  Memory 1 about" in drawn(app))
         await pilot.press("escape", "f4")
         await wait_for(pilot, lambda: "smollm2-135m" in drawn(app) and "~4" in drawn(app))
         await pilot.resize_terminal(100, 30)

@@ -4,9 +4,10 @@ Draws rows and details the store gives. Nothing is erased without a yes, and not
 a way back.
 """
 
-from collections.abc import Callable, Sequence
-from typing import ClassVar, Final
+from collections.abc import Callable, Mapping
+from typing import ClassVar, Final, Literal
 
+from rich.text import Text
 from textual import on, work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
@@ -19,7 +20,7 @@ from assistant.tui.memory_filter import parse_filter
 from assistant.tui.memory_text import conflict_text, details_text, portrait_text
 from assistant.tui.screens.store_screen import StoreScreen
 from assistant.tui.session import Conflict, Keep, MemoryRow, Store
-from assistant.tui.text import cell, count, day, plain
+from assistant.tui.text import cell, count, day, one_line, plain
 from assistant.tui.widgets.dialogs import Confirm, EditText
 from assistant.tui.widgets.key_bar import KeyBar
 from assistant.tui.worker import Backend
@@ -33,7 +34,8 @@ FILTER_HINT = 'kind:thought  by:me  before:2026-01  state:forgotten  pinned:yes 
 
 
 NARROW: Final = 60  # columns of the terminal; below, day and text are all there is room for
-WIDTHS: Final = {"mark": (2, 1), "date": (11, 6), "kind": (8, 0), "kept": (5, 0)}  # cells
+WIDTHS: Final = {"mark": (2, 1), "date": (11, 6), "kind": (8, 0), "kept": (5, 0)}  # cells; 0: none
+Beside = Literal["", "details", "conflicts", "portrait", "receipt"]
 
 
 class MemoryScreen(StoreScreen[None]):
@@ -64,6 +66,8 @@ class MemoryScreen(StoreScreen[None]):
         self._rows: dict[int, MemoryRow] = {}
         self._selected: set[int] = set()
         self._conflicts: list[Conflict] = []
+        self._beside: Beside = ""
+        self._text_cells = 0  # of the table's last column, as it was drawn
 
     def compose(self) -> ComposeResult:
         yield Static("", id="memory-title")
@@ -78,32 +82,38 @@ class MemoryScreen(StoreScreen[None]):
         yield KeyBar()
 
     def on_mount(self) -> None:
-        table = self.table
-        for key, (wide, _) in WIDTHS.items():
-            table.add_column("" if key == "mark" else key, key=key, width=wide)
-        table.add_column("text", key="text")
-        table.focus()
+        self.table.focus()
         self.load_rows()
 
     def on_resize(self) -> None:
-        """The text takes what the other columns leave."""
-        self.call_after_refresh(self._fit_text)
+        self.call_after_refresh(self._fit_table)
 
-    def _fit_text(self) -> None:
+    def _fit_table(self) -> None:
+        """The text takes what the other columns leave; on a narrow screen they are two."""
         table = self.table
-        for column in table.columns.values():
-            wide, narrow = WIDTHS.get(str(column.key.value), (0, 0))
-            if wide:
-                column.width = wide if self.size.width >= NARROW else narrow
-        others = sum(
-            column.get_render_width(table)
-            for column in table.columns.values()
-            if column.key.value != "text"
-        )
-        text = next(c for c in table.columns.values() if c.key.value == "text")
-        text.auto_width = False
-        text.width = max(12, table.size.width - others - 2 * table.cell_padding - 1)
-        table.refresh(layout=True)
+        widths = {key: of[self.size.width < NARROW] for key, of in WIDTHS.items()}
+        widths = {key: width for key, width in widths.items() if width}
+        padding = 2 * table.cell_padding
+        others = sum(widths.values()) + padding * (len(widths) + 1)
+        text_cells = max(12, table.container_size.width - others - 1)  # 1: the scroll bar
+        if not table.display or text_cells == self._text_cells:
+            return
+        self._text_cells = text_cells
+        row = table.cursor_row
+        table.clear(columns=True)
+        for key, width in widths.items():
+            table.add_column("" if key == "mark" else key, key=key, width=width)
+        table.add_column("text", key="text", width=text_cells)
+        self._draw_rows(row)
+
+    def _draw_rows(self, cursor_row: int) -> None:
+        table = self.table
+        table.clear()
+        for row in self._rows.values():
+            cells = self._cells(row)
+            table.add_row(*(cells[str(key.value)] for key in table.columns), key=str(row.id))
+        if self._rows:
+            table.move_cursor(row=min(cursor_row, len(self._rows) - 1))
 
     @property
     def table(self) -> DataTable[object]:
@@ -122,21 +132,18 @@ class MemoryScreen(StoreScreen[None]):
 
     @work(exclusive=True, group="rows")
     async def load_rows(self) -> None:
-        """Fetch what the filter asks for; the cursor stays on its memory."""
+        """Fetch what the filter asks for; the cursor stays on its memory, else in its place."""
         wanted, problem = parse_filter(self._filter_text)
         now = self.backend.clock()
         rows = await self.ask(lambda store: store.memories(wanted, now))
         if rows is None:
             return
-        current = self.current
+        current, at = self.current, self.table.cursor_row
         self._rows = {row.id: row for row in rows}
         self._selected &= self._rows.keys()
-        table = self.table
-        table.clear()
-        for row in rows:
-            table.add_row(*self._cells(row), key=str(row.id))
         if current is not None and current.id in self._rows:
-            table.move_cursor(row=list(self._rows).index(current.id))
+            at = list(self._rows).index(current.id)
+        self._draw_rows(at)
         self._draw_empty()
         self._draw_title(problem)
 
@@ -156,12 +163,17 @@ class MemoryScreen(StoreScreen[None]):
             title += " · enter opens one"
         self.query_one("#memory-title", Static).update(plain(f"Memory · {problem or title}"))
 
-    def _cells(self, row: MemoryRow) -> Sequence[object]:
+    def _cells(self, row: MemoryRow) -> Mapping[str, Text]:
         mark = "●" if row.id in self._selected else "◆" if row.pinned else ""
         faint = "" if row.state == "active" else "dim strike" if row.state == "forgotten" else "dim"
         text = row.text if row.role == "user" else f"({row.role}) {row.text}"
-        kept = f"{100 * row.retention:.0f} %"
-        return [cell(mark), cell(day(row.created)), cell(row.kind), cell(kept), cell(text, faint)]
+        return {
+            "mark": cell(mark),
+            "date": cell(day(row.created)),
+            "kind": cell(row.kind),
+            "kept": cell(f"{100 * row.retention:.0f} %"),
+            "text": cell(text, faint),
+        }
 
     @property
     def current(self) -> MemoryRow | None:
@@ -185,13 +197,13 @@ class MemoryScreen(StoreScreen[None]):
         if row is None:
             return
         self._selected ^= {row.id}
-        self.table.update_cell(str(row.id), "mark", self._cells(row)[0])
+        self.table.update_cell(str(row.id), "mark", self._cells(row)["mark"])
         self.table.action_cursor_down()
         self._draw_title()
 
     def action_back(self) -> None:
-        if self.has_class("-details"):
-            self._show(None)
+        if self._beside:
+            self._show("")
         elif self.query_one("#memory-filter", Input).has_focus and self._rows:
             self.table.focus()
         else:  # an empty table is hidden and cannot take the focus
@@ -199,49 +211,70 @@ class MemoryScreen(StoreScreen[None]):
 
     # --- beside it -----------------------------------------------------------------------------
 
-    def _show(self, content: Content | None) -> None:
-        """Put something beside the table (over it, where there is no room); None puts it away."""
-        self.set_class(content is not None, "-details")
+    def _show(self, beside: Beside, content: Content | None = None) -> None:
+        """Put something beside the table (over it, where there is no room), or put it away."""
+        self._beside = beside
+        self.set_class(bool(beside), "-details")
         if content is None:
-            self._conflicts = []
             self.table.focus()
         else:
             self.query_one("#memory-details", Static).update(content)
+        self.call_after_refresh(self._fit_table)
+
+    async def _show_again(self) -> None:
+        """What stands beside the table, after something was changed."""
+        match self._beside:
+            case "details":
+                await self.show_details()
+            case "portrait":
+                await self.action_portrait()
+            case "conflicts":
+                await self.action_conflicts()
+
+    @on(DataTable.RowHighlighted)
+    async def follow_cursor(self) -> None:
+        """Details are those of the row under the cursor, which the keys act on."""
+        if self._beside == "details":
+            await self.show_details()
 
     @on(DataTable.RowSelected)
     async def show_details(self) -> None:
         row = self.current
         if row is None:
+            self._show("")
             return
         now = self.backend.clock()
         details = await self.ask(lambda store: store.details(row.id, now))
-        if details is not None:
-            self._conflicts = []
-            self._show(details_text(row, details))
+        if details is not None and self.current == row:
+            self._show("details", details_text(row, details))
 
     async def action_portrait(self) -> None:
         now = self.backend.clock()
         lines = await self.ask(lambda store: store.portrait(now))
         if lines is not None:
-            self._show(portrait_text(lines))
+            self._show("portrait", portrait_text(lines))
 
     async def action_conflicts(self) -> None:
         now = self.backend.clock()
         found = await self.ask(lambda store: store.conflicts(now))
         if found is not None:
             self._conflicts = list(found)
-            self._show(conflict_text(found))
+            self._show("conflicts", conflict_text(found))
 
     async def action_settle(self, keep: Keep) -> None:
         """Decide the first conflict of the inbox."""
-        if not self._conflicts:
+        if self._beside != "conflicts" or not self._conflicts:
             return
         conflict, now = self._conflicts[0], self.backend.clock()
         if await self.do(lambda store: store.settle_conflict(conflict, keep, now)):
-            await self.action_conflicts()
-            self.load_rows()
+            await self._changed()
 
     # --- changes -------------------------------------------------------------------------------
+
+    async def _changed(self) -> None:
+        """Draw anew what a change may have touched."""
+        await self.load_rows().wait()
+        await self._show_again()
 
     async def _change(self, said: str, change: Callable[[Store, list[int]], object]) -> None:
         ids = self._chosen()
@@ -251,7 +284,7 @@ class MemoryScreen(StoreScreen[None]):
         if await self.do(lambda store: change(store, ids)):
             self._selected.clear()
             self.tell(said.format(count(len(ids), "memory")))
-            self.load_rows()
+            await self._changed()
 
     async def action_forget(self) -> None:
         now = self.backend.clock()
@@ -261,7 +294,7 @@ class MemoryScreen(StoreScreen[None]):
 
     async def action_undo(self) -> None:
         await self.undo()
-        self.load_rows()
+        await self._changed()
 
     async def action_pin(self) -> None:
         now = self.backend.clock()
@@ -270,24 +303,24 @@ class MemoryScreen(StoreScreen[None]):
         await self._change(words, lambda store, ids: store.pin(ids, pinned, now))
 
     def action_merge(self) -> None:
-        """Say in one thought what several say: the newest is edited, the others are forgotten."""
+        """Say in one thought what several say; they stay in its history."""
         chosen = [self._rows[id_] for id_ in self._rows if id_ in self._selected]
         if len(chosen) < 2 or any(row.kind != "thought" for row in chosen):
             self.tell("Select two or more thoughts with Space first.")
             return
-        newest, others = chosen[0], [row.id for row in chosen[1:]]
+        newest, ids = chosen[0], [row.id for row in chosen]
 
         async def save(text: str | None) -> None:
             if not text:
                 return
             now = self.backend.clock()
-            if text != newest.text:
-                await self.ask_engine(lambda engine: engine.edit(newest.id, text, now))
-            if await self.do(lambda store: store.forget(others, now)):
+            if await self.do_engine(lambda engine: engine.merge(ids, text, now)):
                 self._selected.clear()
-                self.load_rows()
+                self.tell(f"{count(len(ids), 'thought')} are one now. u takes them apart.")
+                await self._changed()
 
-        self.app.push_screen(EditText("One thought for all of them", newest.text), save)
+        others = "\n".join(f"· {one_line(row.text, 120)}" for row in chosen[1:])
+        self.app.push_screen(EditText("One thought for all of them", newest.text, others), save)
 
     def action_edit(self) -> None:
         row = self.current
@@ -298,8 +331,8 @@ class MemoryScreen(StoreScreen[None]):
         async def save(text: str | None) -> None:
             if text and text != row.text:
                 now = self.backend.clock()
-                await self.ask_engine(lambda engine: engine.edit(row.id, text, now))
-                self.load_rows()
+                if await self.do_engine(lambda engine: engine.edit(row.id, text, now)):
+                    await self._changed()
 
         self.app.push_screen(EditText("What should be remembered?", row.text), save)
 
@@ -321,7 +354,7 @@ class MemoryScreen(StoreScreen[None]):
             await self.frame.reopen_after_erasing()
             if receipt is not None:
                 self._selected.clear()
-                self._show(plain("Erased\n\n" + "\n".join(receipt)))
+                self._show("receipt", plain("Erased\n\n" + "\n".join(receipt)))
                 self.load_rows()
 
         question = f"Erase {count(len(ids), 'memory')} for good?"

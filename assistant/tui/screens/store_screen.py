@@ -46,6 +46,10 @@ class StoreScreen(Screen[ResultType]):
         """Change something; False, and the reason in the corner, where it failed."""
         return await self.ask(lambda store: (change(store),)) is not None
 
+    async def do_engine(self, change: Callable[[Engine], object]) -> bool:
+        """As `do`, for what needs the models."""
+        return await self.ask_engine(lambda engine: (change(engine),)) is not None
+
     def tell(self, text: str, *, error: bool = False) -> None:
         """One sentence in a corner. Never markup: it may quote anything."""
         self.notify(
@@ -56,9 +60,9 @@ class StoreScreen(Screen[ResultType]):
         )
 
     async def undo(self) -> bool:
-        """Take back the last change to memories, and say what came back. False: there was none."""
+        """Take back the last change to memories, and say so. False: there was none."""
         now = self.backend.clock()
         back = await self.ask(lambda store: store.undo(now))
         if back is not None:
-            self.tell(f"Back again: {back}" if back else "There is nothing to undo.")
+            self.tell(back or "There is nothing to undo.")
         return bool(back)

@@ -12,7 +12,6 @@ from textual.widgets import Input, Static, TextArea
 from assistant.tui.text import plain
 
 _CSS = """
-{name} {{ align: center middle; background: $background 60%; }}
 {name} > Vertical {{
     width: 70; max-width: 96%; height: auto; max-height: 90%;
     background: $surface; border: round $border-blurred; padding: 1 2;
@@ -71,7 +70,7 @@ class AskLine(ModalScreen[str | None]):
 
 
 class EditText(ModalScreen[str | None]):
-    """A longer text; Ctrl+S saves, Esc is None."""
+    """A longer text, over what it stands for; Ctrl+S saves, Esc is None."""
 
     DEFAULT_CSS = (
         _CSS.format(name="EditText")
@@ -82,10 +81,11 @@ class EditText(ModalScreen[str | None]):
         Binding("escape", "dismiss(None)", "Leave", priority=True),
     ]
 
-    def __init__(self, title: str, text: str) -> None:
+    def __init__(self, title: str, text: str, detail: str = "") -> None:
         super().__init__()
         self._title = title
         self._text = text
+        self._detail = detail
 
     def compose(self) -> ComposeResult:
         with Vertical():
@@ -93,6 +93,8 @@ class EditText(ModalScreen[str | None]):
             area = TextArea(self._text, compact=True, highlight_cursor_line=False)
             area.cursor_blink = False
             yield area
+            if self._detail:
+                yield Static(plain(self._detail), classes="hint")
             yield Static(plain("ctrl+s save   esc leave"), classes="hint")
 
     def on_mount(self) -> None:

@@ -82,11 +82,16 @@ class KeyBar(Widget, can_focus=False):
         return tuple(hints.values())
 
     def _placed(self) -> list[tuple[int, KeyHint]]:
-        """The hints that fit into the line, each with the cell it begins at."""
-        placed, start = [], 0
-        for hint in self.hints:
-            if start + hint.width > self.size.width:
+        """The hints that fit into the line, each with the cell it begins at.
+
+        Where some do not, the last one keeps its place: it is Help, which lists them all.
+        """
+        placed: list[tuple[int, KeyHint]] = []
+        start, width = 0, self.size.width
+        last = self.hints[-1:]
+        for hint in self.hints[:-1]:
+            if start + hint.width + last[0].width > width:
                 break
             placed.append((start, hint))
             start += hint.width
-        return placed
+        return placed + [(start, hint) for hint in last if start + hint.width <= width]
