@@ -310,8 +310,10 @@ def _pieces(text: str) -> list[str]:
 
 @dataclass
 class FakeShelf:
-    """Three models: one chosen, one installed, one to be had. A pull waits for `gate`."""
+    """Three models: one chosen, one installed, one to be had. A pull waits for `gate`, a look for `look`."""
 
+    look: threading.Event | None = None
+    pull_error: Exception | None = None
     gate: threading.Event = field(default_factory=threading.Event)
     calls: list[tuple[object, ...]] = field(default_factory=list)
     models: list[ModelRow] = field(
@@ -330,6 +332,8 @@ class FakeShelf:
     _stop: threading.Event = field(default_factory=threading.Event)
 
     def rows(self) -> Sequence[ModelRow]:
+        if self.look is not None:
+            self.look.wait(10)
         return list(self.models)
 
     def choose(self, model_id: str) -> str:
@@ -347,6 +351,8 @@ class FakeShelf:
     def pull(self, model_id: str, on_progress: Callable[[Download], None]) -> bool:
         self.calls.append(("pull", model_id))
         self._stop.clear()
+        if self.pull_error is not None:
+            raise self.pull_error
         on_progress(Download(model_id, 6_000_000_000, 18_600_000_000, "downloading", 8e6, 1575.0))
         while not self.gate.wait(0.01):
             if self._stop.is_set():

@@ -11,7 +11,7 @@ from dataclasses import replace
 from difflib import get_close_matches
 from pathlib import Path
 
-from assistant.catalogue.download import Downloader, is_installed
+from assistant.catalogue.download import Downloader, arrived_bytes, is_installed
 from assistant.catalogue.entries import Entry, EntryKind, ModelFile, read_catalogue
 from assistant.catalogue.gguf import GgufFacts, read_metadata, split_parts, unreadable
 from assistant.catalogue.recommend import recommend
@@ -90,6 +90,10 @@ class Catalogue:
 
     def installed(self, kind: EntryKind | None = None) -> list[Entry]:
         return [e for e in self.entries if kind in (None, e.kind) and self.is_installed(e)]
+
+    def arrived_bytes(self, entry: Entry) -> int:
+        """What a download that was broken off has left, for the next one to go on from."""
+        return arrived_bytes(self.models_dir / entry.id, entry.files)
 
     def path_of(self, entry: Entry | str) -> Path:
         """The GGUF to load (part 1 of a split one), or the folder of an embedder.

@@ -10,7 +10,7 @@ import fcntl
 import os
 import shutil
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from assistant.catalogue.entries import Entry, ModelFile
@@ -74,7 +74,7 @@ class Downloader:
 
     def _check_room(self, folder: Path, files: list[ModelFile]) -> None:
         """Raises DiskFull. Only index-only files are sure to need room for wheels."""
-        there = sum(_size(folder / f"{file.name}.part") for file in files)
+        there = arrived_bytes(folder, files)
         extra = max((disk_bytes(file) for file in files if not file.hub), default=0)
         needed = sum(file.bytes for file in files) - there + extra
         if files:
@@ -117,6 +117,11 @@ def is_installed(folder: Path, file: ModelFile) -> bool:
     return _size(folder / file.name) == file.bytes
 
 
+def arrived_bytes(folder: Path, files: Iterable[ModelFile]) -> int:
+    """Bytes of unfinished downloads in a model's folder."""
+    return sum(_size(folder / f"{file.name}.part") for file in files)
+
+
 def _size(path: Path) -> int:
     try:
         return path.stat().st_size
@@ -154,5 +159,5 @@ def _all_failed(
         )
     return DownloadError(
         f"{file.name} could not be fetched. {reasons or 'it has no source'}.",
-        "Check the connection and repeat the command; what has arrived is kept.",
+        "Check the connection and try again; what has arrived is kept.",
     )

@@ -7,6 +7,7 @@ No account, no telemetry, no host: the hub is the library's own, or HF_ENDPOINT.
 
 import contextvars
 import os
+import re
 import threading
 from collections.abc import Callable
 from time import perf_counter
@@ -155,7 +156,8 @@ def _translated(call: Callable[[], Result]) -> Result:
             f"The hub answered {error.response.status_code} {error.response.reason_phrase}."
         ) from error
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.ProxyError) as error:
-        raise HubUnreachable(f"The hub cannot be reached: {error or 'no answer'}.") from error
+        reason = re.sub(r"^\[Errno -?\d+\] ", "", str(error)) or "no answer"
+        raise HubUnreachable(f"The hub cannot be reached: {reason}.") from error
     except OfflineModeIsEnabled as error:
         raise HubUnreachable("The hub is switched off by HF_HUB_OFFLINE.") from error
     except httpx2.TimeoutException as error:

@@ -109,7 +109,7 @@ class PipDownload:
         wheel = self.wheel
         words = (self._temporary / "errors.txt").read_text("utf-8", "replace")
         if "No space left on device" in words:
-            return DiskFull("The disk is full.", "Free some space and repeat the command.")
+            return DiskFull("The disk is full.", "Free some space and try again.")
         if "DO NOT MATCH THE HASHES" in words:
             return HashMismatch(f"The index has another wheel of {wheel.package} {wheel.version}.")
         if "No module named pip" in words:
@@ -125,10 +125,12 @@ class PipDownload:
 
 
 def _size_below(folder: Path) -> int:
-    """Bytes of pip's files, which come and go while they are counted."""
+    """Bytes of pip's files, which come and go while they are counted; our own to it and from it apart."""
     total = 0
     for place, _, names in os.walk(folder):
         for name in names:
+            if name.endswith(".txt"):
+                continue
             try:
                 total += os.stat(os.path.join(place, name)).st_size  # noqa: PTH116, PTH118 - ten times a second
             except OSError:

@@ -22,6 +22,7 @@ from assistant.records import Progress
 CHUNK_BYTES: Final = 1 << 20
 REPORT_S: Final = 0.1  # progress is reported at most this often
 RATE_WINDOW_S: Final = 10.0  # the rate is that of the last seconds
+RATE_LEAST_S: Final = 0.5  # in a shorter time nothing is known of it
 DISK_RESERVE_BYTES: Final = 64 << 20  # left free for the store: a full disk must not stop recording
 
 
@@ -98,7 +99,7 @@ class Meter:
     @property
     def bytes_per_s(self) -> float:
         (start, first), (end, last) = self._window[0], self._window[-1]
-        return (last - first) / (end - start) if end > start and last > first else 0.0
+        return (last - first) / (end - start) if end - start >= RATE_LEAST_S else 0.0
 
 
 class PartFile:
@@ -190,9 +191,7 @@ class PartFile:
 def disk_error(error: OSError, path: Path) -> AssistantError:
     """An OSError of the disk in the person's words."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT):
-        return DiskFull(
-            f"The disk of {path.parent} is full.", "Free some space and repeat the command."
-        )
+        return DiskFull(f"The disk of {path.parent} is full.", "Free some space and try again.")
     return AssistantError(
         f"{path} cannot be written: {error.strerror}.", "Check the folder's permissions."
     )

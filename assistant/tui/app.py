@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -114,7 +114,9 @@ class AssistantApp(App[int]):
         return self._chat
 
     async def on_unmount(self) -> None:
-        """Stop the model; what it wrote is recorded before the threads end."""
+        """Stop a download and the model; what came of them is kept before the threads end."""
+        if self.shelf is not None:
+            self.shelf.pause()
         await asyncio.to_thread(self.backend.close)
 
     def on_mount(self) -> None:
@@ -124,10 +126,13 @@ class AssistantApp(App[int]):
 
     async def _first_run(self, shelf: ModelShelf) -> None:
         """The three steps, then whatever they ask for."""
-        rows, files = await asyncio.gather(
-            asyncio.to_thread(shelf.rows), asyncio.to_thread(shelf.found_files)
-        )
-        screen = FirstRunScreen(rows, files, self.facts.data_dir)
+        screen = FirstRunScreen(self.facts.data_dir)
+
+        async def look() -> None:  # it measures the machine; the screen does not wait for that
+            found = asyncio.to_thread(shelf.rows), asyncio.to_thread(shelf.found_files)
+            screen.offer(*await asyncio.gather(*found))
+
+        self.run_worker(look())
         choices = await self.push_screen_wait(screen)
         if choices.memory_mode:
             self.set_memory_mode(choices.memory_mode)
@@ -139,7 +144,7 @@ class AssistantApp(App[int]):
                 self._chat.tell(str(error), error=True)
         if not model_id:
             return
-        if any(row.id == model_id and not row.installed for row in rows):
+        if choices.must_download:
             self.action_models(model_id)
         else:
             self.use_model(model_id)
@@ -183,7 +188,12 @@ class AssistantApp(App[int]):
             if changed:
                 self._chat.load_model()
 
-        self._push_once(ModelsScreen(self.shelf, pull), chosen)
+        if not self.is_screen_installed("models"):
+            self.install_screen(ModelsScreen(self.shelf), "models")
+        screen = cast(ModelsScreen, self.get_screen("models"))
+        if screen not in self.screen_stack:
+            screen.open(pull)
+            self.push_screen(screen, chosen)
 
     def action_search(self, words: str = "") -> None:
         async def open_hit(hit: SearchHit | None) -> None:

@@ -3,6 +3,7 @@
 import re
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -46,7 +47,14 @@ class LiveShelf:
         chat = [entry for entry in catalogue.entries if entry.kind == "chat"]
         here = {e.id: catalogue.path_of(e) for e in chat if catalogue.is_installed(e)}
         speeds = with_rates(self._paths.speeds_file, here)
-        rows = [_row(entry, entry.id in here, chosen, recommended, speeds) for entry in chat]
+        rows = [
+            replace(
+                _row(entry, entry.id in here, chosen, speeds),
+                recommended=entry.id == recommended,
+                arrived_bytes=catalogue.arrived_bytes(entry),
+            )
+            for entry in chat
+        ]
         return sorted(rows, key=lambda row: (not row.installed, row.size_bytes))
 
     def choose(self, model_id: str) -> str:
@@ -58,20 +66,23 @@ class LiveShelf:
     def pull(self, model_id: str, on_progress: Callable[[Download], None]) -> bool:
         from assistant.catalogue.transfer import TransferStopped
 
-        def report(step: "Transfer") -> None:
-            on_progress(
-                Download(
-                    model_id, step.done, step.total, step.phase, step.bytes_per_s, step.seconds_left
+        def pull(id: str) -> None:
+            def report(step: "Transfer") -> None:
+                on_progress(
+                    Download(
+                        id, step.done, step.total, step.phase, step.bytes_per_s, step.seconds_left
+                    )
                 )
-            )
+
+            catalogue.pull(id, report, stop=self._stop)
 
         catalogue = self._catalogue
         embedder = catalogue.find(self._read_config().text("embedder"))
         self._stop.clear()
         try:
-            catalogue.pull(model_id, report, stop=self._stop)
+            pull(model_id)
             if not catalogue.is_installed(embedder):  # without it, recall goes by words alone
-                catalogue.pull(embedder.id, report, stop=self._stop)
+                pull(embedder.id)
         except TransferStopped:
             return False
         return True
@@ -85,9 +96,7 @@ class LiveShelf:
         return [str(facts.path) for facts in find_local_models()]
 
 
-def _row(
-    entry: "Entry", installed: bool, chosen: str, recommended: str, speeds: Speeds
-) -> ModelRow:
+def _row(entry: "Entry", installed: bool, chosen: str, speeds: Speeds) -> ModelRow:
     from assistant.catalogue.recommend import fits, machine_ram_bytes
 
     return ModelRow(
@@ -102,7 +111,6 @@ def _row(
         measured_tps=speeds.measured.get(entry.id, 0.0),
         licence=entry.licence,
         note=entry.note,
-        recommended=entry.id == recommended,
     )
 
 

@@ -144,6 +144,7 @@ class ModelRow:
     licence: str = ""
     note: str = ""
     recommended: bool = False  # the best that fits this machine
+    arrived_bytes: int = 0  # of a download that was paused or broken off
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,18 @@ def test_rate_and_time_left_follow_from_the_last_seconds() -> None:
     assert seen[-1].bytes_per_s == 10.0
 
 
+def test_nothing_is_foretold_from_the_first_moments() -> None:
+    """They gave 9697 minutes for a download of four seconds."""
+    times = iter([0.0, 0.2, 0.6])
+    seen: list[Transfer] = []
+    meter = Meter(10**8, seen.append, clock=lambda: next(times))
+    meter.start("downloading", "index", 0)
+    meter.set(100)
+    assert (seen[-1].bytes_per_s, seen[-1].seconds_left) == (0.0, None)
+    meter.set(6 * 10**6)
+    assert seen[-1].bytes_per_s == 10**7
+
+
 def test_progress_is_told_ten_times_a_second_at_most_and_at_the_end() -> None:
     times = iter(i / 1000 for i in range(10_000))
     seen: list[Transfer] = []

@@ -97,6 +97,12 @@ def test_the_shelf_shows_what_can_be_had_and_what_is_not_here(paths: Paths, conf
         "Q4_K_M", 491_400_064, False,
     )  # fmt: skip
     assert not any(row.chosen for row in rows)
+    assert [row.recommended for row in rows].count(True) == 1
+    part = paths.models_dir / default.id / f"{default.id}.gguf.part"
+    part.parent.mkdir(parents=True)
+    part.write_bytes(b"12345")
+    rows = LiveShelf(paths, lambda: config).rows()
+    assert {row.id: row.arrived_bytes for row in rows if row.arrived_bytes} == {default.id: 5}
 
 
 def test_an_engine_that_was_never_loaded_can_be_stopped_put_down_and_closed(

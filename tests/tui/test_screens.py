@@ -1,7 +1,12 @@
 """The Memory, Models and First-run screens, over fakes."""
 
+import threading
 from dataclasses import replace
 
+import pytest
+from textual.widgets import Static
+
+from assistant.errors import SourceUnreachable
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.screens.first_run import FirstRunScreen
 from assistant.tui.screens.memory import MemoryScreen
@@ -159,7 +164,8 @@ async def test_a_model_is_chosen_downloaded_paused_and_added() -> None:
         await pilot.press("down", "down", "d")
         await wait_for(pilot, lambda: "Download qwen3-30b-a3b, 18.6 GB?" in drawn(app))
         await pilot.press("y")
-        await wait_for(pilot, lambda: "6.0 GB of 18.6 GB · 8 MB/s · 26 min left" in drawn(app))
+        sizes = "qwen3-30b-a3b: downloading 6.0 GB of 18.6 GB · 8 MB/s · 26 min left"
+        await wait_for(pilot, lambda: sizes in drawn(app))
         await pilot.press("p")
         await wait_for(pilot, lambda: "paused. p goes on." in drawn(app))
         shelf.gate.set()
@@ -173,6 +179,52 @@ async def test_a_model_is_chosen_downloaded_paused_and_added() -> None:
         await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen) and is_idle(app))
 
 
+async def test_a_download_goes_on_while_the_person_talks_and_is_still_there_on_return() -> None:
+    shelf = FakeShelf()
+    app = make_app(FakeEngine(FakeStore()), shelf=shelf)
+    async with app.run_test(size=(100, 30), notifications=True) as pilot:
+        await pilot.press("f4")
+        await wait_for(pilot, lambda: "through the window" in drawn(app))
+        await pilot.press("down", "down", "enter")  # Enter: it is to answer when it is here
+        await wait_for(pilot, lambda: "Download qwen3-30b-a3b" in drawn(app))
+        await pilot.press("y")
+        await wait_for(pilot, lambda: "6.0 GB of 18.6 GB" in drawn(app))
+        await pilot.press("d")
+        await wait_for(pilot, lambda: ("pull", "qwen3-30b-a3b") in shelf.calls)
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: "qwen3-30b-a3b goes on" in drawn(app))
+        await pilot.press("f4")
+        await wait_for(pilot, lambda: "6.0 GB of 18.6 GB" in drawn(app))
+        await pilot.press("up", "up", "down", "down", "d", "escape")
+        shelf.gate.set()
+        await wait_for(pilot, lambda: ("choose", "qwen3-30b-a3b") in shelf.calls)
+        await wait_for(pilot, lambda: "is here, and answers" in drawn(app))
+        assert shelf.calls.count(("pull", "qwen3-30b-a3b")) == 1
+
+
+async def test_leaving_the_app_ends_a_download() -> None:
+    shelf = FakeShelf()
+    app = make_app(FakeEngine(FakeStore()), shelf=shelf)
+    async with app.run_test(size=(100, 30)) as pilot:
+        await pilot.press("f4")
+        await wait_for(pilot, lambda: "through the window" in drawn(app))
+        await pilot.press("down", "down", "d", "y")
+        await wait_for(pilot, lambda: "6.0 GB of 18.6 GB" in drawn(app))
+        await pilot.press("ctrl+q")
+    assert shelf._stop.is_set()
+
+
+async def test_why_a_download_failed_stays_to_be_read() -> None:
+    shelf = FakeShelf(pull_error=SourceUnreachable("The hub cannot be reached.", "Try again."))
+    app = make_app(FakeEngine(FakeStore()), shelf=shelf)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.press("f4")
+        await wait_for(pilot, lambda: "through the window" in drawn(app))
+        await pilot.press("down", "down", "d", "y")
+        line = app.screen.query_one("#models-progress", Static)
+        await wait_for(pilot, lambda: "cannot be reached. Try again." in str(line.content))
+
+
 async def test_the_first_run_takes_three_steps_and_each_can_be_skipped() -> None:
     shelf, saved = FakeShelf(), []
     facts = Facts(
@@ -184,7 +236,7 @@ async def test_the_first_run_takes_three_steps_and_each_can_be_skipped() -> None
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for(pilot, lambda: isinstance(app.screen, FirstRunScreen))
         assert "1 of 3" in drawn(app)
-        assert "[@click=app.quit]model.gguf" in drawn(app)
+        await wait_for(pilot, lambda: "[@click=app.quit]model.gguf" in drawn(app))
         await pilot.press("s")
         assert "2 of 3" in drawn(app)
         await pilot.press("down", "enter")
@@ -202,10 +254,30 @@ async def test_a_model_chosen_in_the_first_run_is_downloaded_after_a_yes() -> No
     app = make_app(FakeEngine(FakeStore()), shelf=shelf, facts=Facts(first_run=True))
     async with app.run_test(size=(80, 24)) as pilot:
         await wait_for(pilot, lambda: isinstance(app.screen, FirstRunScreen))
-        await pilot.press("down", "down", "enter", "s", "escape")
+        await wait_for(pilot, lambda: "on this disk" in drawn(app))
+        await pilot.press("down", "down", "down", "enter", "s", "escape")
         await wait_for(pilot, lambda: "Download qwen3-30b-a3b" in drawn(app))
         await pilot.press("y")
         await wait_for(pilot, lambda: "qwen3-30b-a3b is here." in drawn(app))
+        await wait_for(pilot, lambda: ("choose", "qwen3-30b-a3b") in shelf.calls)
+
+
+@pytest.mark.parametrize("size", [(80, 24), (40, 12)])
+async def test_the_first_run_says_how_to_go_on_before_it_knows_the_models(
+    size: tuple[int, int],
+) -> None:
+    shelf = FakeShelf(look=threading.Event())
+    shelf.models *= 12  # a long list leaves room for the keys all the same
+    shelf.models = [replace(row, id=f"{row.id}-{n}") for n, row in enumerate(shelf.models)]
+    app = make_app(FakeEngine(FakeStore()), shelf=shelf, facts=Facts(first_run=True))
+    async with app.run_test(size=size) as pilot:
+        await wait_for(pilot, lambda: isinstance(app.screen, FirstRunScreen))
+        await wait_for(pilot, lambda: "Looking at what is here" in drawn(app))
+        await pilot.press("enter")  # nothing to choose yet
+        assert "1 of 3" in drawn(app)
+        shelf.look.set()
+        await wait_for(pilot, lambda: "in use" in drawn(app))
+        assert "enter choose  s skip" in drawn(app)
 
 
 async def test_forty_columns_show_what_is_remembered_and_how_fast_a_model_is() -> None:

@@ -16,6 +16,7 @@ from tui_fakes import (
     FakeEngine,
     FakeShelf,
     FakeStore,
+    drawn,
     is_idle,
     make_app,
     make_store,
@@ -112,7 +113,7 @@ async def models(pilot: Pilot[int]) -> None:
 
 async def first_run(pilot: Pilot[int]) -> None:
     app = await ready(pilot)
-    await wait_for(pilot, lambda: bool(app.screen.query("#first-run")))
+    await wait_for(pilot, lambda: "on this disk" in drawn(app))
     await pilot.pause()
 
 

@@ -35,6 +35,7 @@ class FirstRunChoices:
     model_id: str = ""
     model_path: str = ""
     memory_mode: str = ""
+    must_download: bool = False  # the model is not here yet
 
 
 class FirstRunScreen(ModalScreen[FirstRunChoices]):
@@ -46,28 +47,35 @@ class FirstRunScreen(ModalScreen[FirstRunChoices]):
         Binding("escape", "leave", "Leave"),
     ]
 
-    def __init__(
-        self, models: Sequence[ModelRow], found_files: Sequence[str], data_dir: str
-    ) -> None:
+    def __init__(self, data_dir: str) -> None:
         super().__init__()
-        self._models = sorted(models, key=_usefulness)
-        self._found_files = found_files
+        self._models: list[ModelRow] = []
+        self._found_files: Sequence[str] = ()
+        self._looked = False
         self._data_dir = data_dir
         self._step = 1
         self._model_id = ""
         self._model_path = ""
         self._memory_mode = ""
+        self._must_download = False
 
     def compose(self) -> ComposeResult:
         with Vertical(id="first-run"):
             yield Static("", id="first-title")
             yield Static("", id="first-text")
             yield OptionList(id="first-choices")
-            yield Static(plain("↑ ↓ look   enter choose   s skip   esc leave"), classes="hint")
 
     def on_mount(self) -> None:
+        self.query_one("#first-run").border_subtitle = "↑ ↓ look  enter choose  s skip  esc leave"
         self._draw()
         self.query_one(OptionList).focus()
+
+    def offer(self, models: Sequence[ModelRow], found_files: Sequence[str]) -> None:
+        """What there is to choose from, as soon as it is known."""
+        self._models, self._found_files = sorted(models, key=_usefulness), found_files
+        self._looked = True
+        if self.is_mounted and self._step == 1:
+            self._draw()
 
     def _draw(self) -> None:
         title, text, options = (self._models_step, self._memory_step, self._place_step)[
@@ -78,12 +86,11 @@ class FirstRunScreen(ModalScreen[FirstRunChoices]):
         choices = self.query_one(OptionList)
         choices.clear_options()
         choices.add_options(options)
-        choices.highlighted = 0
+        choices.highlighted = 0 if options else None
 
     def _models_step(self) -> tuple[str, str, list[Option]]:
-        installed = [row for row in self._models if row.installed]
-        options = [Option(_model_line(row), id=f"id:{row.id}") for row in self._models]
-        options += [
+        near = [row for row in self._models if row.chosen or row.recommended or row.installed]
+        files = [
             Option(
                 Content.assemble(
                     Content(one_line(file, 60)), "\n", Content.styled("on this disk", FAINT)
@@ -92,11 +99,14 @@ class FirstRunScreen(ModalScreen[FirstRunChoices]):
             )
             for file in self._found_files
         ]
-        text = (
-            "One is here already. Choose, or skip and keep it."
-            if installed
-            else "A model is a file of a few hundred megabytes or more. It is fetched once."
-        )
+        options = [Option(_model_line(row), id=f"id:{row.id}") for row in self._models]
+        options[len(near) : len(near)] = files  # before the long list of what can be had
+        if not self._looked:
+            text = "Looking at what is here and what fits this machine…"
+        elif any(row.installed for row in near):
+            text = "One is here already. Choose, or skip and keep it."
+        else:
+            text = "A model is a file of a few hundred megabytes or more. It is fetched once."
         return "The model that answers", text, options
 
     def _memory_step(self) -> tuple[str, str, list[Option]]:
@@ -124,6 +134,9 @@ class FirstRunScreen(ModalScreen[FirstRunChoices]):
             kind, _, value = choice.partition(":")
             self._model_id = value if kind == "id" else ""
             self._model_path = value if kind == "path" else ""
+            self._must_download = any(
+                row.id == self._model_id and not row.installed for row in self._models
+            )
         elif self._step == 2:
             self._memory_mode = choice
         self.action_skip()
@@ -136,7 +149,11 @@ class FirstRunScreen(ModalScreen[FirstRunChoices]):
             self._draw()
 
     def action_leave(self) -> None:
-        self.dismiss(FirstRunChoices(self._model_id, self._model_path, self._memory_mode))
+        self.dismiss(
+            FirstRunChoices(
+                self._model_id, self._model_path, self._memory_mode, self._must_download
+            )
+        )
 
 
 def _usefulness(row: ModelRow) -> tuple[bool, bool, bool]:

@@ -5,7 +5,7 @@ Draws the shelf's rows. Downloads run on their own thread, beside the conversati
 
 import asyncio
 from collections.abc import Callable
-from typing import ClassVar, Final, TypeVar
+from typing import ClassVar, Final, Literal, TypeVar, cast
 
 from rich.text import Text
 from textual import on, work
@@ -16,6 +16,7 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Static
 
 from assistant.errors import AssistantError
+from assistant.tui.frame import Frame
 from assistant.tui.session import Download, ModelRow, ModelShelf
 from assistant.tui.text import cell, one_line, plain
 from assistant.tui.widgets.dialogs import AskLine, Confirm
@@ -49,7 +50,8 @@ class Downloading(Message):
 
 
 class ModelsScreen(Screen[bool]):
-    """Dismissed with True where another model was chosen."""
+    """Dismissed with True where another model was chosen. One for the whole run of the app: a download
+    goes on while the person talks."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "back", "Back", id="models.back"),
@@ -59,14 +61,20 @@ class ModelsScreen(Screen[bool]):
         Binding("a", "add", "Add a file", id="models.add"),
     ]
 
-    def __init__(self, shelf: ModelShelf, pull: str = "") -> None:
+    def __init__(self, shelf: ModelShelf) -> None:
         super().__init__()
         self._shelf = shelf
-        self._wanted = pull  # asked for by whoever opened the screen
+        self._wanted = ""  # asked for by whoever opened the screen
         self._rows: list[ModelRow] = []
         self._pulling = ""
         self._paused = ""
+        self._use = ""  # what is to answer as soon as it is here
         self._changed = False
+        self._opening = False
+
+    def open(self, pull: str = "") -> None:
+        """Before it is shown: look anew at what there is, and offer this model where it is not here."""
+        self._wanted, self._changed, self._opening = pull, False, True
 
     def compose(self) -> ComposeResult:
         yield Static(plain("Models"), id="models-title")
@@ -75,9 +83,11 @@ class ModelsScreen(Screen[bool]):
         yield Static("", id="models-progress")
         yield KeyBar()
 
-    def on_mount(self) -> None:
-        self.table.focus()
-        self.load_rows()
+    def on_screen_resume(self) -> None:
+        if self._opening:
+            self._opening = False
+            self.table.focus()
+            self.load_rows()
 
     def on_resize(self) -> None:
         if self._rows:
@@ -94,6 +104,8 @@ class ModelsScreen(Screen[bool]):
 
     @work(exclusive=True, group="models")
     async def load_rows(self) -> None:
+        if not self._rows:  # the first look measures the machine, which takes its time
+            self._note("Looking at what is here and what fits…")
         rows = await self._try(self._shelf.rows)
         if rows is None:
             return
@@ -104,7 +116,7 @@ class ModelsScreen(Screen[bool]):
         wanted, self._wanted = self._wanted, ""
         if wanted in ids:
             self.table.move_cursor(row=ids.index(wanted))
-            self.action_pull()
+            self._offer(use=True)
         elif is_first:
             self.table.move_cursor(row=next((n for n, row in enumerate(rows) if row.chosen), 0))
 
@@ -141,8 +153,17 @@ class ModelsScreen(Screen[bool]):
             cells = _cells(row, 0)
             hidden = [cells[key].plain for key in ("size", "quant", "fit") if key not in columns]
             name = row.id if len(row.id) > id_cells else ""
-            note = " · ".join(part for part in (name, *hidden, best, row.licence, row.note) if part)
-            self.query_one("#models-note", Static).update(plain(one_line(note)))
+            arrived = (
+                f"{size_text(row.arrived_bytes)} are here, d goes on" if row.arrived_bytes else ""
+            )
+            parts = (name, arrived, *hidden, best, row.licence, row.note)
+            self._note(" · ".join(part for part in parts if part))
+
+    def _note(self, text: str) -> None:
+        self.query_one("#models-note", Static).update(plain(one_line(text)))
+
+    def _progress(self, text: str) -> None:
+        self.query_one("#models-progress", Static).update(plain(one_line(text)))
 
     def action_use(self) -> None:
         self.table.action_select_cursor()
@@ -154,7 +175,7 @@ class ModelsScreen(Screen[bool]):
         if row is None or row.chosen:
             return
         if not row.installed:
-            self.action_pull()
+            self._offer(use=True)
             return
         if await self._try(lambda: self._shelf.choose(row.id)):
             self._changed = True
@@ -164,7 +185,9 @@ class ModelsScreen(Screen[bool]):
     def action_add(self) -> None:
         async def add(path: str | None) -> None:
             if path and path.strip():
+                self._progress(f"Reading {path.strip()}…")  # all of it, once
                 added = await self._try(lambda: self._shelf.add(path.strip()))
+                self._progress("")
                 if added is not None:
                     self.notify(f"Added as {one_line(added)}.", markup=False)
                     self.load_rows()
@@ -174,12 +197,20 @@ class ModelsScreen(Screen[bool]):
     # --- downloads -----------------------------------------------------------------------------
 
     def action_pull(self) -> None:
+        self._offer()
+
+    def _offer(self, *, use: bool = False) -> None:
+        """Ask whether to download what is under the cursor; `use`: it answers as soon as it is here."""
         row = self.current
-        if row is None or row.installed or self._pulling:
+        if row is None or row.installed:
+            return
+        if self._pulling:
+            self._say(f"{self._pulling} is on its way: one at a time. p pauses it.")
             return
 
         def answered(yes: bool | None) -> None:
             if yes:
+                self._use = row.id if use or not any(known.chosen for known in self._rows) else ""
                 self._start(row.id)
 
         question = f"Download {row.id}, {size_text(row.size_bytes)}?"
@@ -197,14 +228,31 @@ class ModelsScreen(Screen[bool]):
     @work(group="download")
     async def _start(self, model_id: str) -> None:
         self._pulling, self._paused = model_id, ""
-        done = await self._try(lambda: self._shelf.pull(model_id, self._report))
-        self._pulling = ""
-        line = self.query_one("#models-progress", Static)
-        if self._paused:
-            line.update(plain(f"{model_id}: paused. p goes on."))
+        self._progress(f"{model_id}: looking for it…")
+        try:
+            done = await asyncio.to_thread(self._shelf.pull, model_id, self._report)
+        except AssistantError as error:
+            self._progress(str(error))
+            self._say(str(error), error=True)
         else:
-            line.update(plain(f"{model_id} is here." if done else ""))
+            self._progress(f"{model_id} is here." if done else f"{model_id}: paused. p goes on.")
+            if done:
+                await self._arrived(model_id)
+        finally:
+            self._pulling = ""
         self.load_rows()
+
+    async def _arrived(self, model_id: str) -> None:
+        wanted = self._use == model_id
+        if wanted and await self._try(lambda: self._shelf.choose(model_id)) is not None:
+            cast(Frame, self.app).use_model(model_id)
+            self._say(f"{model_id} is here, and answers from now on.")
+        elif not self.is_current:
+            self._say(f"{model_id} is here. F4 or /models chooses it.")
+
+    def _say(self, text: str, *, error: bool = False) -> None:
+        severity: Literal["error", "information"] = "error" if error else "information"
+        self.app.notify(plain(text).plain, severity=severity, markup=False)
 
     def _report(self, step: Download) -> None:
         """From the download's thread."""
@@ -212,20 +260,19 @@ class ModelsScreen(Screen[bool]):
 
     @on(Downloading)
     def downloading(self, event: Downloading) -> None:
-        step = event.download
-        if not self._pulling or self._paused:
-            return
-        self.query_one("#models-progress", Static).update(plain(progress_text(step)))
+        if self._pulling and not self._paused:
+            self._progress(progress_text(event.download))
 
     def action_back(self) -> None:
-        if self._pulling:
-            self.action_pause()
+        if self._pulling and not self._paused:
+            self._say(f"{self._pulling} goes on arriving. F4 or /models shows how far it is.")
         self.dismiss(self._changed)
 
 
 def progress_text(step: Download) -> str:
-    """ "downloading 120 MB of 491 MB · 8 MB/s · 46 s left"."""
-    parts = [f"{step.phase} {size_text(step.done_bytes)}"]
+    """ "smollm2-135m: downloading 12 MB of 98 MB · 8 MB/s · 11 s left"."""
+    doing = step.phase.partition(" ")[0]  # the name of the file after it says less than the model's
+    parts = [f"{step.id}: {doing} {size_text(step.done_bytes)}"]
     if step.total_bytes:
         parts[0] += f" of {size_text(step.total_bytes)}"
     if step.bytes_per_s > 0:
@@ -244,7 +291,7 @@ def size_text(n_bytes: int) -> str:
 
 def _cells(row: ModelRow, id_cells: int) -> dict[str, Text]:
     """What each column says of a model; its name cut to `id_cells`."""
-    mark = "●" if row.chosen else "✓" if row.installed else ""
+    mark = "●" if row.chosen else "✓" if row.installed else "★" if row.recommended else ""
     return {
         "mark": cell(mark, "bold"),
         "id": cell(one_line(row.id, id_cells), "bold" if row.installed else ""),
