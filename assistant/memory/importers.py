@@ -163,7 +163,7 @@ def relate_thoughts(
         (thought_ids[row["superseded_by"]], thought_ids[row["id"]])
         for conversation in conversations
         for _, row in conversation.thoughts
-        if row.get("id") in thought_ids and row.get("superseded_by") in thought_ids
+        if "superseded_by" in row and {row.get("id"), row["superseded_by"]} <= thought_ids.keys()
     ]
     if pairs:
         with store.write() as connection:

@@ -96,6 +96,13 @@ def test_no_spoiled_field_is_a_fault(memory: Memory, tmp_path: Path, rows: list[
     assert "Sound." in texts(memory)
 
 
+def test_a_thought_without_an_id_stands_for_no_other(memory: Memory, tmp_path: Path) -> None:
+    said = {"store": "s", "id": 1, "text": "I ski."}
+    memory.import_file(write(tmp_path, said, own_thought()), encode, NOW)
+    [row] = memory.store.read("SELECT superseded_by FROM thoughts")
+    assert row["superseded_by"] is None
+
+
 @pytest.mark.parametrize(
     ("row", "said"),
     [
