@@ -20,6 +20,11 @@ from fakes import FakeEmbedder, FakeModel
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+# Where no bytecode may be written, every worker and every program that a test starts would compile
+# every module anew, a fifth of the whole run.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
 # A busy machine may take its time over an example; a test that hangs meets pytest's own limit.
 hypothesis.settings.register_profile("patient", deadline=None)
 hypothesis.settings.load_profile("patient")
