@@ -138,7 +138,9 @@ COMMANDS: Final = {
     for command in (
         Command("new", "", "start a new chat", _new),
         Command("temporary", "", "start a chat that reads and keeps nothing", _temporary),
-        Command("read-only", "", "start a chat that recalls but keeps nothing", _read_only),
+        Command(
+            "read-only", "", "start an incognito chat, which recalls but keeps nothing", _read_only
+        ),
         Command("why", "", "what the last answer was given to read", _why),
         Command("again", "", "another answer to the last message", _again),
         Command("edit", "", "change the last message and send it again", _edit),
@@ -148,7 +150,7 @@ COMMANDS: Final = {
         Command("memory", "FILTER", "look at what is remembered", _memory),
         Command("mode", "MODE", "how memory works: auto, ask or off", _mode),
         Command("forget", "FILTER", "choose memories to forget", _forget),
-        Command("undo", "", "take back the last forgetting", _undo),
+        Command("undo", "", "take back the last change to memories", _undo),
         Command("models", "", "choose, add or download a model", _models),
         Command("rename", "TITLE", "give this chat another title", _rename),
         Command("delete", "", "delete this chat; /undo brings it back", _delete),
@@ -173,6 +175,7 @@ def find_command(text: str) -> tuple[Command | None, str, str]:
     if command is not None:
         return command, argument.strip(), ""
     near = get_close_matches(name, COMMANDS, n=1)
+    near += [other for other, known in COMMANDS.items() if name in known.meaning.split()]
     hint = f"Did you mean /{near[0]}?" if near else "/help lists them."
     return None, "", f"There is no command /{name}. {hint}"
 

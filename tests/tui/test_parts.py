@@ -167,4 +167,4 @@ def test_a_draining_battery_is_seen(tmp_path: Path) -> None:
 def test_numbers_are_drawn_as_people_read_them() -> None:
     assert spark([0.0, 0.5, 1.0, 7.0]) == "▁▅██"
     assert [size_text(n) for n in (999, 491_400_064, 1_117_320_768)] == ["1 kB", "491 MB", "1.1 GB"]
-    assert progress_text(Download("m", 50_000_000, 0)) == "downloading 50 MB"
+    assert progress_text(Download("m", 50_000_000, 0)) == "m: downloading 50 MB"

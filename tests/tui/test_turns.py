@@ -144,6 +144,7 @@ def test_a_slash_and_a_word_is_a_command_and_a_path_is_none(text: str, expected:
 
 def test_a_command_that_does_not_exist_is_answered_with_the_nearest() -> None:
     assert find_command("/memry")[2] == "There is no command /memry. Did you mean /memory?"
+    assert "/read-only" in find_command("/incognito")[2]  # by what it does
 
 
 async def test_commands_are_named_while_typed_completed_by_tab_and_run_by_enter() -> None:
@@ -306,14 +307,17 @@ async def test_in_mode_ask_a_thought_waits_for_its_answer_and_typing_goes_on() -
         await wait_for(pilot, lambda: chip.has_class("-asking"))
         await pilot.press("y")
         assert app.screen.query_one(PromptInput).text == "y"
-        await pilot.press("ctrl+y", "y")
+        assert "ctrl+y, then  y yes" in drawn(app)
+        await pilot.press("ctrl+y")
+        await wait_for(pilot, lambda: "ctrl+y" not in drawn(app))  # it has the keyboard now
+        await pilot.press("y")
         await wait_for(pilot, lambda: ("decide", 7, True) in store.calls)
         await wait_for(pilot, lambda: "has a [/dog]" in drawn(app))
         await pilot.press("v")
-        await wait_for(pilot, lambda: "Nothing is kept that holds these words" in drawn(app))
-        await pilot.press("enter")
+        await wait_for(pilot, lambda: "What holds them is never kept" in drawn(app))
+        await pilot.press(*"dog", "enter")
         await wait_for(pilot, lambda: ("decide", 8, False) in store.calls)
-        assert never == ["has a [/dog]"]
+        assert never == ["dog"]
         await wait_for(pilot, lambda: not chip.has_class("-asking"))
 
 

@@ -7,6 +7,7 @@ Knows the chat screen it asks on.
 from assistant.conversation.events import Consent
 from assistant.tui.frame import Chat
 from assistant.tui.session import Candidate
+from assistant.tui.text import one_line
 from assistant.tui.widgets.dialogs import AskLine, EditText
 
 
@@ -54,16 +55,19 @@ class ConsentFlow:
         async def never(topic: str | None) -> None:
             if topic and topic.strip():
                 self._chat.frame.facts.never_store(topic.strip())
+                self._chat.tell(f"Nothing with “{one_line(topic)}” is kept from now on.")
                 await self._decide(candidate, False)
 
         match answer:
             case "edit":
                 app.push_screen(EditText("What should be remembered?", candidate.text), keep)
             case "never":
-                question = "Nothing is kept that holds these words"
-                app.push_screen(AskLine(question, candidate.topic or candidate.text), never)
+                question = f"A word or two. What holds them is never kept, as “{candidate.text}”"
+                app.push_screen(AskLine(question, candidate.topic), never)
             case _:
                 await self._decide(candidate, answer == "yes")
+                said = "Remembered." if answer == "yes" else "Not kept. /undo takes that back."
+                self._chat.tell(said)
 
     async def _decide(self, candidate: Candidate, keep: bool, text: str = "") -> None:
         chat, now = self._chat, self._chat.backend.clock()

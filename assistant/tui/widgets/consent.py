@@ -52,23 +52,35 @@ class ConsentChip(Static, can_focus=True):
         super().__init__(id="consent")
         self.candidate: Candidate | None = None
         self.question: Consent | None = None
+        self._n_more = 0
 
     def ask(self, candidate: Candidate | None, n_more: int = 0) -> None:
         """Show the question, or hide with None."""
         self.candidate, self.question = candidate, None
+        self._n_more = n_more
         self.set_class(candidate is not None, "-asking")
-        if candidate is None:
+        self._draw()
+
+    def _draw(self) -> None:
+        """The keys are those that act: before it has the keyboard, the one that gives it."""
+        if self.candidate is None or self.question is not None:
             return
-        more = f"   {n_more} more" if n_more else ""
+        more = f"   {self._n_more} more" if self._n_more else ""
+        keys = "y yes  e edit  n no  v never this topic"
         self.update(
             Content.assemble(
                 "Remember ",
-                Content.styled(f"“{one_line(candidate.text, 120)}”", "bold"),
-                "?  ",
-                Content.styled("y yes  e edit  n no  v never this topic", "$accent"),
-                Content.styled(f"   ctrl+y to answer{more}", FAINT),
+                Content.styled(f"“{one_line(self.candidate.text, 120)}”", "bold"),
+                "?\n",
+                "" if self.has_focus else Content.styled("ctrl+y, then  ", "$accent bold"),
+                Content.styled(keys, "$accent" if self.has_focus else FAINT),
+                Content.styled(more, FAINT),
             )
         )
+
+    def watch_has_focus(self, has_focus: bool) -> None:
+        super().watch_has_focus(has_focus)
+        self._draw()
 
     def ask_recall(self, question: Consent) -> None:
         """The answer waits for this one: it takes the keyboard."""

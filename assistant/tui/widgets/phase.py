@@ -17,11 +17,11 @@ class PhaseLine(Widget):
     """ "reading prompt 40 %", "writing · 41 tokens", or what can be done when nothing runs."""
 
     DEFAULT_CSS = """
-    PhaseLine { height: 1; padding: 0 2; color: $text-muted; }
+    PhaseLine { height: auto; min-height: 1; max-height: 3; padding: 0 2; color: $text-muted; }
     """
     phase: reactive[Phase | None] = reactive(None)
     detail: reactive[str] = reactive("")
-    idle_text: reactive[str] = reactive("")
+    idle_text: reactive[str] = reactive("", layout=True)  # as many lines as it needs
     esc_stops: reactive[bool] = reactive(True)
 
     def render(self) -> Content:
