@@ -1,5 +1,6 @@
 """Keys on a turn, slash commands, finding, branches, modes: over the fake engine."""
 
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from textual import events
 
 from assistant.memory.weights import WEIGHTS
+from assistant.records import Recall
 from assistant.tui.app import KEY_PLACES
 from assistant.tui.commands import COMMANDS, find_command, is_command
 from assistant.tui.keys import keys_of
@@ -23,7 +25,18 @@ from assistant.tui.widgets.memory_card import SIGNALS, MemoryCard
 from assistant.tui.widgets.prompt import PromptInput
 from assistant.tui.widgets.transcript import N_MOST, N_MOUNTED, Transcript
 from assistant.tui.widgets.turn import TurnView
-from tui_fakes import ANNA, NOW, FakeEngine, FakeStore, drawn, is_idle, make_app, say, wait_for
+from tui_fakes import (
+    ANNA,
+    NOW,
+    FakeEngine,
+    FakeStore,
+    drawn,
+    is_idle,
+    make_app,
+    memory,
+    say,
+    wait_for,
+)
 
 CODE = "Here:\n\n```python\nprint('one')\n```\n\n```\ntwo\n```"
 
@@ -115,6 +128,36 @@ async def test_why_shows_what_was_given_to_the_model_and_never_says_caused() -> 
         assert isinstance(app.screen, WhyScreen)
         await pilot.press("escape")
         await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen))
+
+
+async def test_an_undo_takes_back_the_last_mark_alone() -> None:
+    engine = FakeEngine(FakeStore())
+    app = make_app(engine)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await say(pilot, app, "What is the name of Anna's dog?")
+        await pilot.press("escape", "w")
+        await wait_for(pilot, lambda: isinstance(app.screen, WhyScreen))
+        cards = list(app.screen.query(MemoryCard))
+        await pilot.press("f", "down", "f")
+        await wait_for(pilot, lambda: [c.mark for c in cards] == ["forgotten", "forgotten", ""])
+        await pilot.press("u")
+        await wait_for(pilot, lambda: [c.mark for c in cards] == ["forgotten", "", ""])
+        assert engine.store.forgotten == [1]
+
+
+async def test_why_begins_with_its_first_line_and_breaks_no_signal_in_two() -> None:
+    signals = {"meaning": 1.0, "neighbours": 0.9, "context": 0.8, "episode": 0.7, "speaker": 0.6}
+    found = [memory(n, f"Memory {n} " + "is long " * 20, signals=signals) for n in range(1, 9)]
+    engine = FakeEngine(FakeStore(), recall=Recall("dog", tuple(found)))
+    app = make_app(engine)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await say(pilot, app, "What is the name of Anna's dog?")
+        await pilot.press("escape", "w")
+        await wait_for(pilot, lambda: "Given to the model: 8 memories" in drawn(app))
+        await wait_for(pilot, lambda: "who said it ▮▮▮▮▮ 0.60" in drawn(app))
+        assert "messages beside it ▮▮▮▮▮▮▮ 0.90\n" in re.sub(r" +\n", "\n", drawn(app))
+        await pilot.press("down", "down", "down", "up", "up", "up", "up")
+        await wait_for(pilot, lambda: "Given to the model: 8 memories" in drawn(app))
 
 
 async def test_an_answer_without_a_memory_stands_beside_the_one_that_was_given() -> None:

@@ -28,6 +28,7 @@ KEPT_OUT = "never in this chat"
 class WhyScreen(StoreScreen[None]):
     """One answer's memories, near-misses and prompt."""
 
+    AUTO_FOCUS = ""  # it would scroll past what stands over the first card
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "dismiss", "Back", id="why.back"),
         Binding("up,k", "step(-1)", "Up", show=False, id="why.up"),
@@ -52,6 +53,9 @@ class WhyScreen(StoreScreen[None]):
         self._turn = turn
         self._conversation_id = conversation_id
         self._recall = turn.recall or Recall("")
+        self._marked: list[
+            tuple[MemoryCard, str]
+        ] = []  # what an undo takes back, and the mark before
 
     def compose(self) -> ComposeResult:
         yield Static(plain(f"Why: {one_line(self._turn.prompt, 200)}"), id="why-title")
@@ -77,7 +81,7 @@ class WhyScreen(StoreScreen[None]):
         self.query(".prompt-part").set(display=False)
         cards = list(self.query(MemoryCard))
         if cards:
-            cards[0].focus()
+            cards[0].focus(scroll_visible=False)  # what stands over it is to be read first
         turn_id = self._turn.turn_id
         quoted = await self.ask(lambda store: store.quoted(turn_id)) if turn_id else None
         if quoted is not None:
@@ -94,7 +98,9 @@ class WhyScreen(StoreScreen[None]):
         if not cards:
             return
         at = cards.index(self.card) + step if self.card else 0
-        cards[max(0, min(at, len(cards) - 1))].focus()
+        if at < 0:
+            self.query_one("#why").scroll_home(animate=False)
+        cards[max(0, min(at, len(cards) - 1))].focus(scroll_visible=at >= 0)
 
     async def action_toggle_prompt(self) -> None:
         """Show the prompt, word for word, control tokens as the text they are."""
@@ -121,19 +127,23 @@ class WhyScreen(StoreScreen[None]):
             return
         memory_id = card.memory.id
         if await self.do(lambda store: change(store, memory_id)):
-            card.mark = mark
-            card.redraw()
+            self._mark(card, mark)
+
+    def _mark(self, card: MemoryCard, mark: str) -> None:
+        if KEPT_OUT not in (mark, card.mark):  # of this chat alone: no change to the memory
+            self._marked.append((card, card.mark))
+        card.mark = mark
+        card.redraw()
 
     async def action_forget(self) -> None:
         now = self.backend.clock()
         await self._change("forgotten", lambda store, id_: store.forget([id_], now))
 
     async def action_undo(self) -> None:
-        if await self.undo():
-            for card in self.query(MemoryCard):
-                if card.mark not in ("", KEPT_OUT):
-                    card.mark = ""
-                    card.redraw()
+        if await self.undo() and self._marked:
+            card, before = self._marked.pop()
+            card.mark = KEPT_OUT if card.mark == KEPT_OUT else before
+            card.redraw()
 
     async def action_pin(self) -> None:
         now = self.backend.clock()
@@ -166,9 +176,8 @@ class WhyScreen(StoreScreen[None]):
         async def save(text: str | None) -> None:
             if text and text != memory.text:
                 now = self.backend.clock()
-                await self.ask_engine(lambda engine: engine.edit(memory.id, text, now))
-                card.mark = "edited"
-                card.redraw()
+                if await self.do_engine(lambda engine: engine.edit(memory.id, text, now)):
+                    self._mark(card, "edited")
 
         self.app.push_screen(EditText("What should be remembered?", memory.text), save)
 

@@ -43,6 +43,7 @@ SIGNALS = {  # what speaks for a memory, as recall names it and as a person read
     "replaces": "replaces what was found",
 }
 BAR_CELLS = 8
+GAP = 3  # cells between two signals
 LEAST_SHOWN = 0.05  # a smaller part of the score decides nothing
 
 
@@ -56,6 +57,9 @@ class MemoryCard(Static, can_focus=True):
         self.mark = ""  # what the person did to it, as "forgotten"
 
     def on_mount(self) -> None:
+        self.redraw()
+
+    def on_resize(self) -> None:
         self.redraw()
 
     def redraw(self) -> None:
@@ -83,7 +87,7 @@ class MemoryCard(Static, can_focus=True):
         lines = [
             Content(clean(memory.text)),
             Content(" · ").join(head),
-            signal_line(memory.score, memory.signals),
+            *signal_lines(memory.score, memory.signals, self.size.width),
         ]
         if memory.resolved_text not in ("", memory.text):
             resolved = Content.styled(f"read as: {clean(memory.resolved_text)}", FAINT)
@@ -91,8 +95,11 @@ class MemoryCard(Static, can_focus=True):
         return Content("\n").join(lines)
 
 
-def signal_line(score: float, signals: Mapping[str, float]) -> Content:
-    """The final score, then each signal with a bar; bars compare signals of one memory only."""
+def signal_lines(score: float, signals: Mapping[str, float], width: int = 0) -> list[Content]:
+    """The final score, then each signal with a bar; bars compare signals of one memory only.
+
+    As many whole ones on a line as `width` cells hold; all of them where it is 0.
+    """
     largest = max((abs(value) for value in signals.values()), default=0.0) or 1.0
     parts = [Content.styled(f"score {score:.2f}", FAINT)]
     for name, value in sorted(signals.items(), key=lambda pair: -abs(pair[1])):
@@ -107,4 +114,10 @@ def signal_line(score: float, signals: Mapping[str, float]) -> Content:
                 Content.styled(f" {value:.2f}", FAINT),
             )
         )
-    return Content("   ").join(parts)
+    lines: list[Content] = []
+    for part in parts:
+        if lines and (not width or lines[-1].cell_length + GAP + part.cell_length <= width):
+            lines[-1] = Content.assemble(lines[-1], " " * GAP, part)
+        else:
+            lines.append(part)
+    return lines
