@@ -17,7 +17,7 @@ from assistant.conversation import exclusions as x
 from assistant.conversation import vocabulary as v
 from assistant.memory.dates import find_dates, find_relative_dates, resolve_dates
 from assistant.memory.sentences import split_sentences
-from assistant.memory.thoughts import is_single_valued
+from assistant.memory.slots import MAY_FILL, is_single_valued, names_region
 
 Label = Literal["fact", "preference", "plan", "event", "relation"]
 LABELS: Final[tuple[Label, ...]] = get_args(Label)
@@ -311,6 +311,8 @@ def find_slot(sentence: str) -> tuple[str, str, str] | None:
         if match := pattern.search(sentence):
             groups = {name: " ".join(found.split()) for name, found in match.groupdict().items()}
             value = groups["object"].strip(" .,!;")
-            named = (subject.format(**groups).lower(), relation.format(**groups).lower(), value)
-            return named if value else None
+            relation = relation.format(**groups).lower()
+            if relation in MAY_FILL and names_region(value):
+                relation = MAY_FILL[relation]
+            return (subject.format(**groups).lower(), relation, value) if value else None
     return None

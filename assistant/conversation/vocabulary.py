@@ -408,6 +408,18 @@ _NAME: Final = r"(?P<object>(?-i:[A-Z])[\w'\u2019-]+(?:\s+(?-i:[A-Z])[\w'\u2019-
 _PLACE: Final = r"(?P<object>(?-i:[A-Z])[\w'\u2019-]+(?:[\s,]+(?-i:[A-Z])[\w'\u2019-]+){0,3})"
 _REST: Final = r"(?P<object>[^,.;!?]+)"
 _ONE_KIN: Final = r"(?P<kin>wife|husband|partner|mother|father|mum|mom|dad|fianc[e\u00e9]+|boss|landlord|landlady|therapist|dentist|supervisor|manager)"
+_MOVED: Final = rf"(?:{_A}ve)?\s+(?:have\s+)?(?:just\s+|recently\s+|finally\s+)?moved"
+_FROM_TO: Final = rf"(?:from\s+[\w ]{{2,30}}?\s+)?to\s+{_PLACE}"
+_OF_WORK: Final = (  # what is moved to a tool, a vendor or a plan; nobody lives in those
+    r"\b(?:teams?|compan(?:y|ies)|office|department|apps?|tools?|software|platforms?|accounts?|servers?|code|"
+    r"repos?(?:itory)?|projects?|databases?|editors?|browsers?|phones?|laptops?|computers?|notes|calendars?|"
+    r"e?-?mails?|chats?|messaging|meetings?|standups?|stack|frameworks?|librar(?:y|ies)|subscriptions?|"
+    r"providers?|banks?|insurers?|hosting|cloud|back-?end|front-?end|web-?sites?|blogs?|data|files|documents)\b"
+)
+_OF_HOME: Final = (
+    rf"\b(?:back|{KIN}|family|house|home|flat|apartment|rent|mortgage|school|university|college|neighbou?rhood|"
+    r"city|town|village|countryside|coast|abroad)\b"
+)
 SLOTS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
     (any_case(rf"\bmy\s+(?:full\s+)?name\s+is\s+{_NAME}"), "person", "name"),
     (
@@ -450,12 +462,22 @@ SLOTS: Final[tuple[tuple[re.Pattern[str], str, str], ...]] = (
         "person",
         "lives in",
     ),
+    # One person moves house, unless it is said what else was moved; "we" may be a team that moved to
+    # another tool, unless it is said that it is a home.
     (
-        any_case(
-            rf"\b(?:i|we)(?:{_A}ve)?\s+(?:have\s+)?(?:just\s+|recently\s+|finally\s+)?moved\s+(?:back\s+)?(?:from\s+[\w ]{{2,30}}?\s+)?to\s+{_PLACE}"
-        ),
+        any_case(rf"^(?!.*{_OF_WORK})(?:.*\b)?i{_MOVED}\s+(?:back\s+)?{_FROM_TO}"),
         "person",
         "lives in",
+    ),
+    (
+        any_case(rf"^(?!.*{_OF_WORK})(?=.*{_OF_HOME})(?:.*\b)?we{_MOVED}\s+(?:back\s+)?{_FROM_TO}"),
+        "person",
+        "lives in",
+    ),
+    (
+        any_case(rf"^(?!.*{_OF_WORK})(?:.*\b)?we{_MOVED}\s+{_FROM_TO}"),
+        "person",
+        "moved to",
     ),
     (
         any_case(

@@ -14,8 +14,9 @@ from typing import Any
 
 from assistant.errors import NotFound
 from assistant.memory.schema import to_text
+from assistant.memory.slots import ends
 from assistant.memory.thought_rows import PERSON, Operation, record
-from assistant.memory.thoughts import Outcome, is_single_valued, supersede
+from assistant.memory.thoughts import Outcome, supersede
 
 
 def enter(
@@ -120,16 +121,18 @@ def _reopen(connection: sqlite3.Connection, memory_ids: list[int]) -> None:
 def _give_way(connection: sqlite3.Connection, memory_id: int, now: datetime) -> None:
     """A thought that comes back does not stand beside a later value of its single-valued slot, said
     since the act that is undone."""
-    row = connection.execute(
-        "SELECT t.id, t.relation, (SELECT n.id FROM thoughts n JOIN memories o ON o.id = n.memory_id"
-        " WHERE n.subject = t.subject AND n.relation = t.relation AND n.confirmed = 1"
-        " AND o.state = 'active' AND n.id > t.id AND lower(n.object) <> lower(t.object)"
-        " ORDER BY n.id DESC LIMIT 1) AS later FROM thoughts t WHERE t.memory_id = ?",
+    later = connection.execute(
+        "SELECT t.id AS id, t.relation, t.object, n.id AS later, n.object AS value, o.text"
+        " FROM thoughts t JOIN thoughts n ON n.subject = t.subject AND n.relation = t.relation"
+        " JOIN memories o ON o.id = n.memory_id WHERE t.memory_id = ? AND n.confirmed = 1"
+        " AND o.state = 'active' AND n.id > t.id ORDER BY n.id DESC",
         (memory_id,),
-    ).fetchone()
-    if row is not None and row["later"] is not None and is_single_valued(row["relation"]):
-        reason = f"another value of {row['relation']}"
-        supersede(connection, row["id"], row["later"], now, PERSON, reason)
+    )
+    for row in later:
+        if ends(row["relation"], row["object"], row["value"], row["text"]):
+            reason = f"another value of {row['relation']}"
+            supersede(connection, row["id"], row["later"], now, PERSON, reason)
+            return
 
 
 def _record_of_memory(

@@ -26,6 +26,7 @@ from assistant.memory.relating import (
 from assistant.memory.retention import INITIAL_STRENGTH_DAYS, reinforce
 from assistant.memory.schema import from_text, to_text
 from assistant.memory.sentences import content_words
+from assistant.memory.slots import MAY_FILL, ends
 from assistant.memory.thought_rows import (
     PERSON,
     Operation,
@@ -38,21 +39,6 @@ from assistant.memory.thought_rows import (
 )
 from assistant.records import FloatArray, NewThought
 
-# Relations of which a subject has one at a time. Jobs and pets are not among them: two are common.
-SINGLE_VALUED: Final = frozenset(
-    (
-        "name",
-        "goes by",
-        "age",
-        "birthday",
-        "blood type",
-        "lives in",
-        "address",
-        "phone number",
-        "email",
-        "username",
-    )
-)
 N_CANDIDATES: Final = 60
 N_QUERY_WORDS: Final = 8
 N_SIMILAR: Final = 10  # links of one thought when it comes
@@ -66,10 +52,6 @@ class Outcome:
     thought_id: int
     memory_id: int
     other_id: int | None = None  # the thought it replaced
-
-
-def is_single_valued(relation: str) -> bool:
-    return relation in SINGLE_VALUED or relation.startswith("favourite ")
 
 
 # ---- insert ----
@@ -255,8 +237,8 @@ def _candidates(connection: sqlite3.Connection, new: NewThought) -> list[tuple[i
     if new.slot:
         rows += connection.execute(
             "SELECT t.id, m.text FROM thoughts t JOIN memories m ON m.id = t.memory_id"
-            " WHERE t.subject = ? AND t.relation = ? AND m.state = 'active' AND t.confirmed = 1",
-            new.slot[:2],
+            " WHERE t.subject = ? AND t.relation IN (?, ?) AND m.state = 'active' AND t.confirmed = 1",
+            (*new.slot[:2], MAY_FILL.get(new.slot[1])),
         ).fetchall()
     return list({int(row[0]): (int(row[0]), str(row[1])) for row in rows}.values())
 
@@ -310,16 +292,20 @@ def _settle_slot(
     slot = new.slot
     same_slot = slot is not None and (old["subject"], old["relation"]) == slot[:2]
     differs = slot is not None and str(old["object"]).casefold() != slot[2].casefold()
-    if slot and same_slot and differs and is_single_valued(slot[1]):
-        reason = f"another value of {slot[0]}: {slot[1]}"
-        older, newer = outcome.thought_id, other.thought_id
-        if old["said"] <= source["created"]:  # an import may bring the older statement later
-            older, newer = other.thought_id, outcome.thought_id
-        supersede(connection, older, newer, now, new.writer, reason)
-        return Outcome("supersede", outcome.thought_id, outcome.memory_id, other.thought_id)
+    if slot and same_slot:
+        values, said = (old["object"], slot[2]), new.text
+        ids = (other.thought_id, outcome.thought_id)
+        if old["said"] > source["created"]:  # an import may bring the older statement later
+            values, ids, said = values[::-1], ids[::-1], old["text"]
+        if ends(slot[1], *values, said):
+            reason = f"another value of {slot[0]}: {slot[1]}"
+            supersede(connection, *ids, now, new.writer, reason)
+            return Outcome("supersede", outcome.thought_id, outcome.memory_id, other.thought_id)
     kind, reason = other.relation, other.reason
     if same_slot and differs and kind == "unrelated" and slot and slot[1] in ("job", "employer"):
         kind, reason = "conflict", f"two values of {slot[1]}"
+    elif slot and differs and (old["subject"], old["relation"]) == (slot[0], MAY_FILL.get(slot[1])):
+        kind, reason = "conflict", f"may be another value of {old['relation']}"
     if kind in ("conflict", "caused", "similar"):
         link(connection, old["memory_id"], outcome.memory_id, kind, reason, other.weight, now)
     return outcome

@@ -119,6 +119,46 @@ def test_an_older_statement_that_arrives_later_does_not_supersede(memory: Memory
     assert texts(memory) == {"I live in Ghent."}
 
 
+def lives(memory: Memory, text: str, place: str, relation: str = "lives in") -> None:
+    think(memory, text, slot=("person", relation, place), now=NOW)
+
+
+def test_a_place_and_the_country_around_it_are_no_contradiction(memory: Memory) -> None:
+    lives(memory, "I live in Berlin.", "Berlin")
+    lives(memory, "I live in Germany.", "Germany")
+    assert texts(memory) == {"I live in Berlin.", "I live in Germany."}
+    assert memory.conflicts() == []
+    lives(memory, "I live in Hamburg.", "Hamburg")  # one town ends the other
+    assert texts(memory) == {"I live in Hamburg.", "I live in Germany."}
+    lives(memory, "I moved to France.", "France")  # a change ends both
+    assert texts(memory) == {"I moved to France."}
+
+
+def test_less_said_of_the_same_place_takes_nothing_back(memory: Memory) -> None:
+    lives(memory, "My home is in Kreuzberg, Berlin.", "Kreuzberg, Berlin")
+    lives(memory, "I live in Berlin.", "Berlin")
+    assert "My home is in Kreuzberg, Berlin." in texts(memory)
+
+
+def test_what_may_be_a_tool_is_asked_about_and_ends_no_home(memory: Memory) -> None:
+    lives(memory, "I live in Berlin.", "Berlin")
+    lives(memory, "We moved to Slack.", "Slack", "moved to")
+    assert texts(memory) == {"I live in Berlin.", "We moved to Slack."}
+    (conflict,) = memory.conflicts()
+    assert conflict.reason == "may be another value of lives in"
+    memory.resolve_conflict(conflict.id, "both", NOW)
+    assert memory.conflicts() == []
+
+
+def test_an_undone_town_gives_way_to_a_later_town_and_not_to_its_country(memory: Memory) -> None:
+    lives(memory, "I live in Berlin.", "Berlin")
+    berlin = memory.thoughts()[0].memory_id
+    memory.forget([berlin], NOW)
+    lives(memory, "I live in Germany.", "Germany")
+    memory.undo(NOW)
+    assert texts(memory) == {"I live in Berlin.", "I live in Germany."}
+
+
 def test_other_slots_never_supersede(memory: Memory) -> None:
     think(memory, "My sister is called Anna.", slot=("sister", "is called", "Anna"))
     think(memory, "My sister is called Bea.", slot=("sister", "is called", "Bea"))

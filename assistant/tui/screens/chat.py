@@ -41,7 +41,7 @@ from assistant.tui.screens.finder import Finder
 from assistant.tui.screens.store_screen import StoreScreen
 from assistant.tui.screens.turn_actions import TurnActions
 from assistant.tui.session import ChatMode, TurnText
-from assistant.tui.text import plain
+from assistant.tui.text import count, plain
 from assistant.tui.widgets.consent import ConsentChip
 from assistant.tui.widgets.conversations import ConversationList
 from assistant.tui.widgets.find import FindBar
@@ -228,7 +228,7 @@ class ChatScreen(StoreScreen[None]):
                 view.update_turn(replace(view.turn, recall=event.recall))
             case TokenText():
                 await view.write(event.text)
-                self.set_phase(Phase("writing"), f"{view.n_words} words")
+                self.set_phase(Phase("writing"), count(view.n_words, "word"))
             case Replied():
                 await self._finish(view, event)
 
