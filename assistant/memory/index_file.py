@@ -23,6 +23,7 @@ from typing import BinaryIO, Final, Literal, Self
 import numpy as np
 import numpy.typing as npt
 
+from assistant.memory import huge_pages
 from assistant.memory.index_rows import IdArray
 from assistant.native.view import BLOCK_SLOTS, ROW_TAIL_BYTES, ByteArray
 from assistant.paths import open_private
@@ -209,7 +210,8 @@ def load(path: Path, identity: str) -> LoadedFile:
             if os.fstat(file.fileno()).st_size < shape.log_at:
                 raise IndexUnusable("cut short")
             centre = _read_part(file, PAGE, 4 * shape.dimension, crcs[0])
-            blocks = _read_part(file, shape.codes_at, shape.n_blocks * shape.block_bytes, crcs[1])
+            blocks = huge_pages.zeros(shape.n_blocks * shape.block_bytes)
+            _read_into(blocks, file, shape.codes_at, crcs[1])
             ids = _read_part(file, shape.ids_at, 8 * shape.n_rows, crcs[2])
             axes = _read_part(file, shape.axes_at, shape.axes_bytes, crcs[3])
             log = _read_log(file, shape)
@@ -246,10 +248,14 @@ def _read_header(file: BinaryIO, identity: str) -> tuple[Shape, tuple[int, int, 
 def _read_part(file: BinaryIO, at: int, n_bytes: int, crc: int) -> ByteArray:
     """Bytes [at, at + n_bytes), writable, checked."""
     data = np.empty(n_bytes, np.uint8)
-    file.seek(at)
-    if file.readinto(data.data) != n_bytes or zlib.crc32(data.data) != crc:  # type: ignore[attr-defined]
-        raise IndexUnusable("a damaged section")
+    _read_into(data, file, at, crc)
     return data
+
+
+def _read_into(data: ByteArray, file: BinaryIO, at: int, crc: int) -> None:
+    file.seek(at)
+    if file.readinto(data.data) != data.size or zlib.crc32(data.data) != crc:  # type: ignore[attr-defined]
+        raise IndexUnusable("a damaged section")
 
 
 def _read_log(file: BinaryIO, shape: Shape) -> npt.NDArray[np.void]:

@@ -7,8 +7,6 @@ knows no texts.
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -17,21 +15,13 @@ import numpy as np
 from assistant.memory.index import IndexKind, RecallIndex
 from assistant.memory.index_rows import AllowedIds, Found, IdArray, VectorBatch
 from assistant.memory.schema import Store
-from assistant.native import RowDamaged
 from assistant.records import FloatArray, Progress
 
 TEXT_VIEW: Final = 0
 CONTEXT_VIEW: Final = 1
 VIEWS: Final = {TEXT_VIEW: "text", CONTEXT_VIEW: "context"}
 BATCH: Final = 8192
-LARGE: Final = 20_000  # vectors; a smaller view is searched sooner than a thread is woken
 _LIVE: Final = "m.searchable AND m.state IN ('active', 'faded')"
-
-
-@cache
-def _beside() -> ThreadPoolExecutor:
-    """The thread beside the caller's; made when it is first needed."""
-    return ThreadPoolExecutor(1, "recall")
 
 
 class StoredVectors:
@@ -129,20 +119,10 @@ class Meaning:
     def nearest(self, vector: FloatArray, k: int, allowed: AllowedIds) -> list[Found]:
         """Memory ids and cosines of the k nearest in each view, best first.
 
-        Large views are searched at once, the second in a thread of its own. That thread mends
-        nothing: a damaged row is read again by the caller, who may hold the store's lock.
+        One view after the other: at 100 000 vectors each a second thread is woken in the time it saves,
+        and where the language model has the cores it costs more.
         """
-        first, *others = self._indexes.values()
-        if first.n < LARGE:
-            return [index.search(vector, k, allowed) for index in (first, *others)]
-        begun = [_beside().submit(index.index.search, vector, k, allowed) for index in others]
-        found = [first.search(vector, k, allowed)]
-        for index, waiting in zip(others, begun, strict=True):
-            try:
-                found.append(waiting.result())
-            except RowDamaged:
-                found.append(index.search(vector, k, allowed))
-        return found
+        return [index.search(vector, k, allowed) for index in self._indexes.values()]
 
     def cosines(self, view: int, vector: FloatArray, ids: IdArray) -> FloatArray:
         """Of these memories (n,), NaN where one has no vector."""

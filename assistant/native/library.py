@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy.typing as npt
 
-ABI_VERSION: Final = 3
+ABI_VERSION: Final = 4
 _SUFFIX: Final = {"darwin": ".dylib", "win32": ".dll"}.get(sys.platform, ".so")
 LIBRARY_FILE: Final = Path(__file__).parents[1] / "_native" / f"libassistant_native{_SUFFIX}"
 
@@ -52,6 +52,7 @@ _SIGNATURES: Final[tuple[tuple[str, Any, list[Any]], ...]] = (
             _POINTER,
         ],
     ),
+    ("assistant_lsh_measure", _I32, [_POINTER, _POINTER, _POINTER, _POINTER, _I64, _POINTER]),
     ("assistant_lsh_verify", _I64, [_POINTER, _POINTER, _I64, _I64]),
 )
 

@@ -147,6 +147,28 @@ class LshCodes:
             raise MemoryError("no memory to search")
         return slots, similarities
 
+    def measure(self, view: LshView, query: FloatArray, slots: RowArray) -> FloatArray:
+        """The similarity of the query (dimension,) to the vectors of these slots (m,), whether live or
+        not. Raises RowDamaged, ValueError for a query that is not finite or a slot that is not there."""
+        query = np.ascontiguousarray(query, np.float32)
+        slots = np.ascontiguousarray(slots, np.int64)
+        if query.shape != (self.dimension,) or not np.isfinite(query).all():
+            raise ValueError(f"a query of shape {query.shape}, or not finite")
+        if slots.size and (slots.min() < 0 or slots.max() >= view.n_slots):
+            raise ValueError(f"slots beyond {view.n_slots}")
+        if self._library is None:
+            return reference.measure(view, query, slots)
+        similarities = np.empty(len(slots), np.float32)
+        status = self._library.assistant_lsh_measure(
+            self._handle, byref(view.struct), address(query), address(slots), len(slots),
+            address(similarities),
+        )  # fmt: skip
+        if status == _DAMAGED:
+            raise RowDamaged
+        if status:
+            raise MemoryError("no memory to measure")
+        return similarities
+
     def verify(self, view: LshView) -> int:
         """How many stored vectors do not match their check."""
         if self._library is None:

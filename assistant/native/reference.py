@@ -128,11 +128,10 @@ def search(
             whole = round_query(rotate(heads[i : i + 1], seed)[0])
             found = scores(view.blocks, view.n_slots, whole)[rows]
             chosen = rows[np.lexsort((rows, -found))[:count]]
-        if count_damaged(view, chosen):
-            raise RowDamaged
-        best, similarity = _rank(view, chosen, query)
-        slots[i, : best[:k].size] = best[:k]
-        similarities[i, : best[:k].size] = similarity[:k]
+        similarity = measure(view, query, chosen)
+        best = np.lexsort((chosen, -similarity))[:k]
+        slots[i, : best.size] = chosen[best]
+        similarities[i, : best.size] = similarity[best]
     return slots, similarities
 
 
@@ -146,14 +145,15 @@ def stored_rows(view: LshView, slots: RowArray) -> ByteArray:
     return rows
 
 
-def _rank(view: LshView, slots: RowArray, query: FloatArray) -> tuple[RowArray, FloatArray]:
+def measure(view: LshView, query: FloatArray, slots: RowArray) -> FloatArray:
+    """What `assistant_lsh_measure` returns. Raises RowDamaged."""
+    if count_damaged(view, slots):
+        raise RowDamaged
     rows = stored_rows(view, slots)
     whole, scale = quantise_query(query)
     scales = rows[:, -8:-4].copy().view(np.float32)[:, 0]
     dots = rows[:, :-8].view(np.int8).astype(np.int64) @ whole
-    similarities = dots.astype(np.float32) * (scales * scale)
-    order = np.lexsort((slots, -similarities))
-    return slots[order], similarities[order]
+    return dots.astype(np.float32) * (scales * scale)
 
 
 def count_damaged(view: LshView, slots: RowArray) -> int:

@@ -22,7 +22,7 @@ extern "C" {
 #endif
 
 /* Raised whenever a signature below changes; assistant/native.py refuses another number. */
-#define ASSISTANT_ABI_VERSION 3
+#define ASSISTANT_ABI_VERSION 4
 
 ASSISTANT_API int32_t assistant_abi_version(void);
 
@@ -212,14 +212,21 @@ typedef struct assistant_lsh_view {
     int64_t log_stride;
 } assistant_lsh_view;
 
-/* The k slots nearest to each query (n_queries x dim; its head in n_queries x code_dim) among those live and allowed (NULL: all), best first: the
- * n_candidates best by code, ranked by int8; or all of them by int8 where few are allowed.
+/* The k slots nearest to each query (n_queries x dim; its head in n_queries x code_dim) among those live
+ * and allowed (NULL: all), best first: the n_candidates best by code, ranked by int8; or all of them by
+ * int8 where few are allowed.
  * slots, similarities: n_queries x k, padded with -1 and -inf. Threads share out the queries.
  * 0, ASSISTANT_BAD or ASSISTANT_DAMAGED. */
 ASSISTANT_API int32_t assistant_lsh_search(
     const assistant_lsh * lsh, const assistant_lsh_view * view, const float * queries,
     const float * heads, int32_t n_queries, int32_t k, int64_t n_candidates,
     const uint8_t * allowed, int32_t n_threads, int64_t * slots, float * similarities);
+
+/* The similarity of the query (dim) to each of `n` stored vectors, in the order of `slots`.
+ * 0, ASSISTANT_BAD or ASSISTANT_DAMAGED. */
+ASSISTANT_API int32_t assistant_lsh_measure(
+    const assistant_lsh * lsh, const assistant_lsh_view * view, const float * query,
+    const int64_t * slots, int64_t n, float * similarities);
 
 /* How many stored vectors of slots [first, last) do not match their check. */
 ASSISTANT_API int64_t assistant_lsh_verify(

@@ -85,7 +85,7 @@ const uint8_t * lsh_row(const assistant_lsh_view & view, int64_t slot) {
 }
 
 // The similarity of one slot's stored vector. False where the vector is damaged.
-bool lsh_measure(const lsh_task & task, const lsh_query & query, int64_t slot, float & similarity) {
+bool lsh_measure(const lsh_task & task, const query_int8 & query, int64_t slot, float & similarity) {
     const int32_t dim = task.quantiser.dim();
     const uint8_t * row = lsh_row(task.view, slot);
     const auto * codes = reinterpret_cast<const int8_t *>(row);
@@ -93,31 +93,52 @@ bool lsh_measure(const lsh_task & task, const lsh_query & query, int64_t slot, f
     uint32_t check;
     std::memcpy(&scale, row + dim, sizeof(scale));
     std::memcpy(&check, row + dim + sizeof(scale), sizeof(check));
-    similarity = static_cast<float>(task.dot(codes, query.wide)) * (scale * query.wide.scale);
+    similarity = static_cast<float>(task.dot(codes, query)) * (scale * query.scale);
     return check == row_check(codes, dim, scale, task.view.ids[slot]);
 }
 
-// Ask for all that lsh_measure reads: a row may begin and end within a line, and one line that is missing
-// costs as much as seven.
-void lsh_prefetch(const lsh_task & task, int64_t slot) {
-    const auto * row = reinterpret_cast<const int8_t *>(lsh_row(task.view, slot));
+// Read a byte of every line that lsh_measure reads; a row may begin and end within a line. The sum is only
+// there to be made.
+uint64_t lsh_touch(const lsh_task & task, int64_t slot) {
+    const uint8_t * row = lsh_row(task.view, slot);
     const int32_t n_bytes = task.quantiser.dim() + ROW_TAIL_BYTES;
-    dot_int8_prefetch(row, n_bytes);
-    __builtin_prefetch(row + n_bytes - 1);
-    __builtin_prefetch(task.view.ids + slot);
+    uint64_t sum = row[n_bytes - 1] + static_cast<uint64_t>(task.view.ids[slot]);
+    for (int32_t j = 0; j < n_bytes; j += 64) {
+        sum += row[j];
+    }
+    return sum;
+}
+
+// The same for all slot(i), i in [0, n); similarity(i) takes the result. A batch is touched before any of it
+// is measured: loads that nothing waits for miss together, while a prefetch whose page the TLB lacks comes
+// to nothing (of 600 rows: touched 270 us, prefetched 1 to 32 rows ahead 310 to 330).
+template <typename slot_function, typename similarity_function>
+bool lsh_measure_all(const lsh_task & task, const query_int8 & query, int64_t n,
+                     const slot_function & slot, const similarity_function & similarity) {
+    constexpr int64_t BATCH = 32;
+    for (int64_t i = 0; i < n; i++) {
+        if (i % BATCH == 0) {
+            uint64_t sum = 0;
+            for (int64_t j = i; j < std::min(n, i + BATCH); j++) {
+                sum += lsh_touch(task, slot(j));
+            }
+            asm volatile("" : : "r"(sum));  // else the compiler leaves the loads out
+        }
+        if (!lsh_measure(task, query, slot(i), similarity(i))) {
+            return false;
+        }
+    }
+    return true;
 }
 
 bool lsh_rank_candidates(const lsh_task & task, lsh_query & query) {
-    constexpr size_t AHEAD = 8;
     query.found.finish();
     scored_row * items = query.found.data();
-    for (size_t i = 0; i < query.found.size(); i++) {
-        if (i + AHEAD < query.found.size()) {
-            lsh_prefetch(task, items[i + AHEAD].row);
-        }
-        if (!lsh_measure(task, query, items[i].row, items[i].similarity)) {
-            return false;
-        }
+    const auto n = static_cast<int64_t>(query.found.size());
+    if (!lsh_measure_all(
+            task, query.wide, n, [&](int64_t i) { return items[i].row; },
+            [&](int64_t i) -> float & { return items[i].similarity; })) {
+        return false;
     }
     query.best.take(items, query.found.size());
     return true;
@@ -130,7 +151,7 @@ bool lsh_rank_allowed(const lsh_task & task, std::vector<lsh_query> & queries) {
             const int64_t slot = word * WORD_SLOTS + __builtin_ctzll(mask);
             for (lsh_query & query : queries) {
                 float similarity;
-                if (!lsh_measure(task, query, slot, similarity)) {
+                if (!lsh_measure(task, query.wide, slot, similarity)) {
                     return false;
                 }
                 query.best.push(similarity, slot);
@@ -209,12 +230,13 @@ bool lsh_scan(const lsh_task & task, std::vector<lsh_query> & queries) {
     });
 }
 
-int64_t lsh_count_allowed(const lsh_task & task) {
+// Whether at most `limit` slots are allowed. Where they are many, a few words tell.
+bool lsh_allows_at_most(const lsh_task & task, int64_t limit) {
     int64_t n = 0;
-    for (int64_t word = 0; word < lsh_words(task); word++) {
+    for (int64_t word = 0; word < lsh_words(task) && n <= limit; word++) {
         n += __builtin_popcountll(lsh_word_mask(task, word));
     }
-    return n;
+    return n <= limit;
 }
 
 }  // namespace
@@ -232,7 +254,7 @@ extern "C" int32_t assistant_lsh_search(
     const int64_t count = std::clamp<int64_t>(n_candidates, std::max(k, 1),
                                               std::max<int64_t>(view->n_slots, std::max(k, 1)));
     const lsh_task task{lsh->quantiser, *view, allowed, count, k, dot_int8_choose()};
-    const bool exact = lsh_count_allowed(task) <= std::max(count, view->n_slots / EXACT_SHARE);
+    const bool exact = lsh_allows_at_most(task, std::max(count, view->n_slots / EXACT_SHARE));
     const int64_t n_parts = parallel_parts(n_queries, 1, n_threads);
     try {
         std::vector<std::vector<lsh_query>> parts(static_cast<size_t>(n_parts));
@@ -255,6 +277,22 @@ extern "C" int32_t assistant_lsh_search(
             }
         }
         return 0;
+    } catch (const std::bad_alloc &) {
+        return ASSISTANT_BAD;
+    }
+}
+
+extern "C" int32_t assistant_lsh_measure(const assistant_lsh * lsh, const assistant_lsh_view * view,
+                                         const float * query, const int64_t * slots, int64_t n,
+                                         float * similarities) {
+    try {
+        const lsh_task task{lsh->quantiser, *view, nullptr, 0, 0, dot_int8_choose()};
+        query_int8 wide;
+        wide.set(query, lsh->quantiser.dim());
+        const bool whole = lsh_measure_all(
+            task, wide, n, [&](int64_t i) { return slots[i]; },
+            [&](int64_t i) -> float & { return similarities[i]; });
+        return whole ? 0 : ASSISTANT_DAMAGED;
     } catch (const std::bad_alloc &) {
         return ASSISTANT_BAD;
     }

@@ -18,6 +18,7 @@ def test_every_figure_comes_with_how_often_it_was_measured(
     assert (report["messages"], report["questions"]) == (200, 4)
     assert (report["questions_after_a_message"], report["messages_recorded"]) == (4, 4)
     assert report["indexes"] == ["context: exact", "text: exact"]
+    assert report["vectors"] == "random directions"
     for name in ("meaning_ms", "recall_ms", "recall_after_a_message_ms", "record_ms"):
         assert 0 < report[name]["p50"] <= report[name]["p99"]
     first = report["first_recall_ms"]

@@ -12,8 +12,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from assistant.memory import huge_pages, lsh, lsh_build
 from assistant.memory import index as index_module
-from assistant.memory import lsh, lsh_build
 from assistant.memory.index import RecallIndex
 from assistant.memory.index_file import IndexUnusable, load
 from assistant.memory.lsh import LshIndex, candidate_count
@@ -264,3 +264,12 @@ def test_more_candidates_are_taken_for_more_neighbours_and_more_rows() -> None:
     assert candidate_count(10, 1_000_000) > candidate_count(10, 100_000)
     assert candidate_count(50, 1000) > candidate_count(10, 1000)
     assert candidate_count(10, 100_000, whole=False) > candidate_count(10, 100_000)
+
+
+@pytest.mark.parametrize("n_bytes", [0, 1, 5000, (2 << 20) + 7, (5 << 20) - 1])
+def test_ram_in_huge_pages_is_zeros_of_our_own(n_bytes: int) -> None:
+    data, other = huge_pages.zeros(n_bytes), huge_pages.zeros(n_bytes)
+    assert data.shape == (n_bytes,)
+    assert not data.any()
+    data[:] = 1
+    assert not other.any()

@@ -191,7 +191,25 @@ def test_a_flipped_byte_of_a_stored_vector_is_noticed(level: str, byte: int) -> 
         assert codes.verify(view) == 1
         with pytest.raises(RowDamaged):
             codes.search(view, make_vectors(1, 384), 5, 200)
+        with pytest.raises(RowDamaged):
+            codes.measure(view, make_vectors(1, 384)[0], np.arange(200))
         rows[5, byte] ^= 0x10
+
+
+@pytest.mark.parametrize("d", [1, 24, 100, 384])
+def test_measured_similarities_are_the_references_and_a_searchs(level: str, d: int) -> None:
+    codes = make_codes(d)
+    view = make_view(codes, make_vectors(300, d), n_base=130)
+    query = make_vectors(1, d, seed=3)
+    slots = np.array([299, 0, 130, 129, 7, 7])
+    measured = codes.measure(view, query[0], slots)
+    np.testing.assert_array_equal(measured, reference.measure(view, query[0], slots))
+    found, similarities = codes.search(view, query, 20, 300)
+    np.testing.assert_array_equal(codes.measure(view, query[0], found[0]), similarities[0])
+    assert codes.measure(view, query[0], slots[:0]).size == 0
+    for wrong in (-1, 300):
+        with pytest.raises(ValueError, match="slots"):
+            codes.measure(view, query[0], np.array([wrong]))
 
 
 def test_row_checks_equal_the_reference_and_depend_on_the_id() -> None:
@@ -215,6 +233,10 @@ def test_without_the_library_the_reference_answers(monkeypatch: pytest.MonkeyPat
     found = bare.search(view, make_vectors(2, 384, seed=3), 5, 50)
     np.testing.assert_array_equal(found[0], expected[0])
     np.testing.assert_array_equal(found[1], expected[1])
+    np.testing.assert_array_equal(
+        bare.measure(view, make_vectors(1, 384)[0], found[0][0]),
+        codes.measure(view, make_vectors(1, 384)[0], found[0][0]),
+    )
     assert bare.verify(view) == 0
 
 
