@@ -46,7 +46,7 @@ N_JOBS_AT_ONCE = 20  # post-think jobs done after an answer; what is left waits 
 @click.pass_obj
 def ask(settings: Settings, /, text: str, **chosen: Any) -> None:
     """Answer TEXT, or what stands on stdin where TEXT is "-"."""
-    text = read_text(text)
+    text = read_text(text, "prompt", 'assistant ask "Hello"')
     settings.override(
         {
             "model": chosen["model"],

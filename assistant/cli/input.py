@@ -13,15 +13,17 @@ from assistant.cli.settings import Settings
 from assistant.errors import ConfirmationNeeded, InputError, NotFound
 
 
-def read_text(text: str) -> str:
-    """`text`, or stdin where it is "-". Raises InputError when it is empty or not UTF-8."""
+def read_text(text: str, what: str = "text", example: str = "") -> str:
+    """`text`, or stdin where it is "-". Raises InputError when it is empty or not UTF-8; `example` is a
+    command that would do."""
     read = read_stdin() if text == "-" else text
     try:
         read.encode("utf-8")  # an argument that was no UTF-8 holds lone surrogates
     except UnicodeEncodeError:
         raise InputError("The text is not UTF-8.", "Convert it, e.g. with iconv.") from None
     if not read.strip():
-        raise InputError("The prompt is empty.", 'Give a text, as in: assistant ask "Hello".')
+        remedy = f"Give some words, as in: {example}." if example else "Give some words."
+        raise InputError(f"The {what} is empty.", remedy)
     return read
 
 
@@ -37,8 +39,15 @@ def read_file(file: Path) -> str:
         raise InputError(f"{file} cannot be read: {error.strerror}.", "Check the path.") from error
 
 
-def confirm(question: str, settings: Settings, *, remedy: str = "Repeat it with --yes.") -> bool:
-    """Ask for a yes on the terminal; --yes answers it.
+def confirm(
+    question: str,
+    settings: Settings,
+    *,
+    remedy: str = "Repeat it with --yes.",
+    lasting: bool = False,
+) -> bool:
+    """Ask for a yes on the terminal; --yes answers it. Enter alone is a yes, but not where something is
+    gone for good: `lasting`.
 
     Raises ConfirmationNeeded where nobody can be asked, with `remedy` as what to do next.
     """
@@ -46,7 +55,7 @@ def confirm(question: str, settings: Settings, *, remedy: str = "Repeat it with 
         return True
     if not settings.may_ask:
         raise ConfirmationNeeded(f"{clean(question).rstrip('?')}: this needs a yes.", remedy)
-    return click.confirm(clean(question), default=True, err=True)
+    return click.confirm(clean(question), default=not lasting, err=True)
 
 
 def read_stdin() -> str:

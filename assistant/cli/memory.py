@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assistant.cli import memory_changes, memory_files
+from assistant.cli.input import read_text
 from assistant.cli.opening import opened_memory, opened_recall
 from assistant.cli.output import note, one_line, print_json, print_text
 from assistant.cli.settings import Settings
@@ -61,6 +62,7 @@ def search(settings: Settings, text: str, limit: int) -> None:
     """What would be recalled for TEXT, with the score of each."""
     from assistant.conversation.recall import encode
 
+    text = read_text(text, "query", 'assistant memory search "Anna"')
     now = datetime.now(UTC)
     with opened_recall(settings, now, read_only=True) as (store, embedder):
         vector = encode(store.query_text(text), embedder, now).vector

@@ -25,7 +25,8 @@ def add(settings: Settings, text: str) -> None:
     from assistant.conversation.recall import encode
     from assistant.conversation.selection import describe
 
-    text, now = read_text(text), datetime.now(UTC)
+    text = read_text(text, example='assistant memory add "I keep bees."')
+    now = datetime.now(UTC)
     read = describe(text, now)
     with opened_recall(settings, now) as (store, embedder):
         outcome = store.add_thought(encode(text, embedder, now), now, read.label, read.slot)
@@ -45,7 +46,8 @@ def edit(settings: Settings, id: int, text: str) -> None:
     from assistant.conversation.recall import encode
     from assistant.conversation.selection import describe
 
-    text, now = read_text(text), datetime.now(UTC)
+    text = read_text(text, example=f'assistant memory edit {id} "I keep bees."')
+    now = datetime.now(UTC)
     slot = describe(text, now).slot
     with opened_recall(settings, now) as (store, embedder):
         outcome = store.edit_thought(id, encode(text, embedder, now), now, slot)
@@ -85,7 +87,7 @@ def forget(settings: Settings, ids: tuple[int, ...]) -> None:
     now = datetime.now(UTC)
     with opened_memory(settings, now) as store:
         n_hidden = store.forget(ids, now)
-    _say(settings, {"forgotten": list(ids), "hidden": n_hidden}, f"Forgot {n_hidden} memories.")
+    _say(settings, {"forgotten": list(ids), "hidden": n_hidden}, f"Forgot {_memories(n_hidden)}.")
 
 
 @click.command()
@@ -95,7 +97,7 @@ def undo(settings: Settings) -> None:
     now = datetime.now(UTC)
     with opened_memory(settings, now) as store:
         kind, ids = store.undo(now)
-    _say(settings, {"undone": kind, "memories": ids}, f"Undone: {kind} of {len(ids)} memories.")
+    _say(settings, {"undone": kind, "memories": ids}, f"Undone: {kind} of {_memories(len(ids))}.")
 
 
 @click.command()
@@ -114,7 +116,8 @@ def erase(settings: Settings, ids: tuple[int, ...], chat: int | None) -> None:
             texts = [store.details(id).text for id in ids]
             what = ", ".join(repr(one_line(text, 40)) for text in texts[:3])
             what += f" and {len(texts) - 3} more" if len(texts) > 3 else ""
-        if not confirm(f"Erase {what}? This cannot be undone.", settings):
+        if not confirm(f"Erase {what}? This cannot be undone.", settings, lasting=True):
+            note("Nothing was erased.", settings)
             return
         receipt = store.erase(ids, now) if chat is None else store.erase_conversation(chat, now)
     told = {
@@ -171,6 +174,10 @@ def revert(settings: Settings, id: int) -> None:
     with opened_memory(settings, now) as store:
         memory_id = store.revert(id, now)
     _say(settings, {"reverted": id, "memory": memory_id}, f"Reverted: memory {memory_id}.")
+
+
+def _memories(n: int) -> str:
+    return "1 memory" if n == 1 else f"{n} memories"
 
 
 def _thought(thought: "Thought") -> dict[str, Any]:

@@ -86,7 +86,7 @@ def restore(settings: Settings, file: Path) -> None:
     from assistant.memory.transfer import restore as restore_store
 
     question = f"Replace what is remembered now by {file}?"
-    if not confirm(question, settings):
+    if not confirm(question, settings, lasting=True):
         return
     paths = settings.paths
     paths.create()

@@ -170,7 +170,7 @@ def remove(settings: "Settings", model: str) -> None:
     entry = catalogue.find(model)
     if entry.path is None and catalogue.is_installed(entry):
         question = f"Delete {entry.id} ({_size(entry.bytes)})?"
-        if not confirm(question, settings):
+        if not confirm(question, settings, lasting=True):
             raise AssistantError("Nothing was deleted.")
     entry = catalogue.remove(model)
     _done(settings, catalogue, entry, f"{entry.id}: {'forgotten' if entry.path else 'deleted'}.")

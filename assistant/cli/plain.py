@@ -28,6 +28,7 @@ COMMANDS: Final = {
     "/why": "the memories given to the model for the last answer",
     "/quit": "the end; so does the end of the input",
 }
+_COMMAND: Final = re.compile(r"/[a-z]+")  # not "/etc/fstab", which is a question about a file
 _SENTENCE: Final = re.compile(r"(?<=[.!?:;])\s+|(?<=\n)")
 
 
@@ -72,6 +73,9 @@ class Repl:
         """Run a command or a turn. False at the end."""
         if line in COMMANDS:
             return self._command(line)
+        if _COMMAND.fullmatch(line):
+            note(f"There is no command {line}. /help lists them.", self._settings)
+            return True
         try:
             self._turn(line)
         except AssistantError as error:
@@ -88,6 +92,8 @@ class Repl:
             print_text("A new conversation.")
         elif line == "/why" and self._recall is not None:
             print_sources(self._recall)
+        elif line == "/why":
+            print_text("Nothing was given to the model yet.")
         return line != "/quit"
 
     def _turn(self, line: str) -> None:

@@ -45,7 +45,9 @@ def read_export(path: Path) -> list[Imported]:
     try:
         files = _files(path) if path.is_dir() else [path]
         return [found for file in files for found in _choose_reader(file)(file)]
-    except (OSError, UnicodeDecodeError) as error:
+    except OSError as error:
+        raise InputError(f"{path} cannot be read: {error.strerror}.", REMEDY) from error
+    except UnicodeDecodeError as error:
         raise InputError(f"{path} cannot be read: {error}.", REMEDY) from error
 
 

@@ -451,7 +451,10 @@ def revert(connection: sqlite3.Connection, history_id: int, now: datetime) -> in
         "SELECT * FROM thought_history WHERE id = ?", (history_id,)
     ).fetchone()
     if entry is None:
-        raise NotFound(f"There is no history entry {history_id}.")
+        raise NotFound(
+            f"There is no history entry {history_id}.",
+            "Run `assistant memory history ID` for those of a thought.",
+        )
     thought_id = int(entry["thought_id"])
     row = read_row(connection, thought_id)
     before = json.loads(entry["before"]) if entry["before"] else {"state": "forgotten"}

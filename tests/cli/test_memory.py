@@ -2,9 +2,12 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
+import click
 import pytest
 
+from assistant.cli.input import confirm
 from fakes import FakeModel
 
 PEANUTS = "I am allergic to peanuts and I live in Bergen"
@@ -74,6 +77,24 @@ def test_add_edit_pin_show_and_history(told) -> None:
     history = told("memory", "history", str(edited["memory"]), "--json").json()["history"]
     assert "insert" in {entry["operation"] for entry in history}
     assert "I never eat before ten" in told("memory", "list").out
+
+
+def test_what_is_empty_or_not_there_is_said_in_the_words_of_its_command(told) -> None:
+    assert "The text is empty." in told("memory", "add", " ").err
+    assert "assistant memory edit 1" in told("memory", "edit", "1", "").err
+    assert "The query is empty." in told("memory", "search", "").err
+    missing = told("memory", "import", "/nonexistent.jsonl").err
+    assert missing.count("/nonexistent.jsonl") == 1
+    assert "Errno" not in missing
+    assert "assistant memory history ID" in told("memory", "revert", "99999").err
+    assert "Forgot 1 memory." in told("memory", "forget", str(ids(told)[0])).out
+
+
+def test_enter_alone_is_a_yes_but_erases_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(click, "confirm", lambda question, default, err: default)
+    person = SimpleNamespace(yes=False, may_ask=True)
+    assert confirm("Download it?", person)
+    assert not confirm("Erase it?", person, lasting=True)
 
 
 def test_erase_asks_and_leaves_no_trace(told, data_dir: Path) -> None:

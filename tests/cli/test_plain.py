@@ -37,6 +37,16 @@ def test_commands_are_not_questions(
     assert "<user> First of all" not in fake_model.prompts[1]
 
 
+def test_a_command_that_does_not_exist_is_no_question_and_a_path_is_one(
+    run, fake_model: FakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    give(monkeypatch, "/why", "/frobnicate", "/etc/fstab", "/quit")
+    ended = run("--plain")
+    assert "Nothing was given to the model yet." in ended.out
+    assert "There is no command /frobnicate. /help lists them." in ended.err
+    assert len(fake_model.prompts) == 1
+
+
 def test_a_failed_turn_does_not_end_the_chat(
     run, fake_model: FakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
