@@ -7,6 +7,7 @@ a fork of those may hang; one process, because forty starts of Python take longe
 
 import ctypes
 import fcntl
+import gc
 import json
 import os
 import pty
@@ -17,6 +18,7 @@ import sys
 import termios
 import time
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 
 import assistant.conversation.assemble  # once for all forks, as those below
@@ -128,17 +130,19 @@ def read(descriptor: int) -> bytes:
 
 
 def run_all(work_dir: Path) -> list[dict[str, object]]:
-    """All cases at once: a full pipe makes its command wait."""
-    cases = json.load(sys.stdin)
-    started = []
+    """The cases of one surrounding at once: a full pipe makes its command wait."""
+    ended = []
     for name in COMMANDS:
         root.get_command(None, name)  # imports its module
-    for number, case in enumerate(cases):
-        os.environ["ASSISTANT_DATA_DIR"] = case["data_dir"]
-        started.append(start(number, case["surrounding"], case["command"], work_dir))
-    return [
-        finish(running, case["surrounding"]) for running, case in zip(started, cases, strict=True)
-    ]
+    gc.freeze()  # else each fork's own collection copies what it shares with this process
+    cases = enumerate(json.load(sys.stdin))
+    for surrounding, together in groupby(cases, lambda case: case[1]["surrounding"]):
+        started = []
+        for number, case in together:
+            os.environ["ASSISTANT_DATA_DIR"] = case["data_dir"]
+            started.append(start(number, surrounding, case["command"], work_dir))
+        ended += [finish(running, surrounding) for running in started]
+    return ended
 
 
 if __name__ == "__main__":

@@ -7,6 +7,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -87,13 +88,9 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("surrounding", SURROUNDINGS)
-def test_every_command_ends_with_a_code_and_no_traceback(
-    surrounding: str, written: Path, tmp_path: Path
-) -> None:
-    names = list(commands())
+def test_every_command_ends_with_a_code_and_no_traceback(written: Path, tmp_path: Path) -> None:
     cases = []
-    for number, name in enumerate(names):
+    for number, (surrounding, name) in enumerate(product(SURROUNDINGS, commands())):
         data_dir = tmp_path / f"data{number}"
         shutil.copytree(written, data_dir)
         cases.append({
@@ -103,9 +100,9 @@ def test_every_command_ends_with_a_code_and_no_traceback(
         })  # fmt: skip
         if surrounding == "a read-only data directory":
             close_to_writers(data_dir)
-    done = dict(zip(names, run_all(cases, tmp_path), strict=True))
-    for name, ended in done.items():
-        told = (name, ended)
+    done = run_all(cases, tmp_path)
+    for (surrounding, name), ended in zip(product(SURROUNDINGS, commands()), done, strict=True):
+        told = (surrounding, name, ended)
         assert "Traceback" not in str(ended), told
         assert ended["code"] in {0, 1, 2, 3, 4, 6, 9, 141}, told
         assert ended["code"] != 0 or not ended["err"].startswith("assistant: "), told
