@@ -280,6 +280,17 @@ async def test_the_first_run_says_how_to_go_on_before_it_knows_the_models(
         assert "enter choose  s skip" in drawn(app)
 
 
+async def test_the_first_run_may_be_left_before_it_knows_the_models() -> None:
+    shelf = FakeShelf(look=threading.Event())
+    app = make_app(FakeEngine(FakeStore()), shelf=shelf, facts=Facts(first_run=True))
+    async with app.run_test(size=(80, 24)) as pilot:
+        await wait_for(pilot, lambda: isinstance(app.screen, FirstRunScreen))
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen))
+        shelf.look.set()
+        await wait_for(pilot, lambda: all(worker.is_finished for worker in app.workers))
+
+
 async def test_forty_columns_show_what_is_remembered_and_how_fast_a_model_is() -> None:
     app = make_app(FakeEngine(make_store()), shelf=FakeShelf())
     async with app.run_test(size=(40, 12)) as pilot:

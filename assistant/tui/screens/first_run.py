@@ -74,7 +74,8 @@ class FirstRunScreen(ModalScreen[FirstRunChoices]):
         """What there is to choose from, as soon as it is known."""
         self._models, self._found_files = sorted(models, key=_usefulness), found_files
         self._looked = True
-        if self.is_mounted and self._step == 1:
+        may_be_drawn = self.is_mounted and self in self.app.screen_stack  # or left meanwhile
+        if may_be_drawn and self._step == 1:
             self._draw()
 
     def _draw(self) -> None:
