@@ -181,6 +181,7 @@ def encode_axes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("with_axes", [False, True])
 def test_no_flipped_byte_gives_a_wrong_answer(
     with_axes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -236,6 +237,7 @@ with RecallIndex(folder, source, kind="lsh") as index:
 
 
 @pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_no_kill_during_insert_remove_or_rewrite_gives_a_wrong_answer(tmp_path: Path) -> None:
     """A journal stands for the store: what it holds was committed, and each child goes on from it."""
     random = np.random.default_rng(1)
