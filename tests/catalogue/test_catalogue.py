@@ -207,6 +207,17 @@ def test_an_own_file_with_published_bytes_takes_the_published_name(
     assert [entry.id for entry in catalogue.entries].count("alpha-1b") == 1
 
 
+def test_a_copy_of_an_installed_model_may_go_away_again(
+    catalogue: Catalogue, tmp_path: Path
+) -> None:
+    here = install(catalogue, "alpha-1b")
+    copy = tmp_path / "copy.gguf"
+    copy.write_bytes(GGUF)
+    assert catalogue.add(copy).id == "alpha-1b"
+    copy.unlink()
+    assert catalogue.path_of("alpha-1b") == here
+
+
 def test_two_own_files_of_one_name_get_two_ids(catalogue: Catalogue, tmp_path: Path) -> None:
     for folder in ("one", "two"):
         (tmp_path / folder).mkdir()

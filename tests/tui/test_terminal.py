@@ -64,6 +64,10 @@ class Terminal:
     def keep(self, name: str) -> None:
         """Write the screen beside the tests when asked to (ASSISTANT_KEEP_SCREENS=1)."""
         if os.environ.get("ASSISTANT_KEEP_SCREENS"):
+            seen = b""
+            while seen != self.received:  # until nothing is drawn any more
+                seen = self.received
+                self.read(1.0)
             SCREENS.mkdir(exist_ok=True)
             (SCREENS / f"{name}.txt").write_text(self.text + "\n", "utf-8")
 
@@ -107,7 +111,7 @@ def is_free(text: str) -> bool:
 @pytest.mark.model
 def test_a_person_talks_stops_asks_why_forgets_leaves_and_comes_back(home: Path) -> None:
     with running(home) as terminal:
-        terminal.wait(lambda text: "1 of 3" in text)
+        terminal.wait(lambda text: "1 of 3" in text and "here already" in text)
         terminal.keep("1-first-run")
         terminal.press("esc")
         terminal.wait(lambda text: "1 of 3" not in text)

@@ -38,11 +38,12 @@ class HelpScreen(ModalScreen[None]):
 def help_text(keys: Sequence[Key]) -> Content:
     """The page as it is drawn."""
     lines: list[Content] = [Content.styled("Keys", "$primary bold")]
+    width = max((len(", ".join(key.keys)) for key in keys), default=0) + 2
     for place, group in groupby(keys, key=lambda key: key.place):
         lines.append(Content.styled(f"\n{place}", "$accent"))
         lines.extend(
             Content.assemble(
-                Content.styled(f"  {', '.join(key.keys):<26}", "bold"),
+                Content.styled(f"  {', '.join(key.keys):<{width}}", "bold"),
                 Content(key.meaning.ljust(14)),
                 Content.styled(f"  {key.id}", FAINT),
             )

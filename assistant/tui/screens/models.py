@@ -129,10 +129,11 @@ class ModelsScreen(Screen[bool]):
         table, at = self.table, self.table.cursor_row
         columns, id_cells = self._shape
         table.clear(columns=True)
-        for key in columns:
-            table.add_column(LABELS[key], key=key)
-        for row in self._rows:
-            cells = _cells(row, id_cells)
+        drawn = [_cells(row, id_cells) for row in self._rows]
+        for key in columns:  # with its width: one that is found out later is first drawn too narrow
+            width = max(len(LABELS[key]), *(cells[key].cell_len for cells in drawn), 1)
+            table.add_column(LABELS[key], key=key, width=width)
+        for row, cells in zip(self._rows, drawn, strict=True):
             table.add_row(*(cells[key] for key in columns), key=row.id)
         table.move_cursor(row=min(at, len(self._rows) - 1))
 

@@ -24,8 +24,8 @@ class PromptInput(TextArea):
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("enter", "send", "Send", id="prompt.send", priority=True),
-        Binding(
-            "shift+enter,ctrl+j,alt+enter",
+        Binding(  # the first is shown, and is a key of its own in every terminal
+            "ctrl+j,shift+enter,alt+enter",
             "newline",
             "New line",
             id="prompt.newline",
