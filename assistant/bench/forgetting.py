@@ -89,14 +89,15 @@ class Year:
         words = _words(rng)
         weights = 1 / np.arange(10, N_WORDS + 10)
         weights /= weights.sum()
+        drawn_from = np.array(words)  # once, not at each draw
         created = np.sort(rng.uniform(0, DAYS, n_messages))
         texts, topic = [], words[:TOPIC_WORDS]
         for at in range(n_messages):
             if at % MESSAGES_A_CONVERSATION == 0:
-                topic = rng.choice(words, TOPIC_WORDS, replace=False, p=weights).tolist()
+                topic = rng.choice(drawn_from, TOPIC_WORDS, replace=False, p=weights).tolist()
             n = int(rng.integers(*FACT_WORDS))
             n_topic = int(rng.binomial(n, TOPIC_SHARE))
-            own = rng.choice(words, n - n_topic, replace=False, p=weights)
+            own = rng.choice(drawn_from, n - n_topic, replace=False, p=weights)
             texts.append(" ".join([*rng.choice(topic, n_topic, replace=False), *own]))
         usefulness = np.where(rng.random(n_messages) < USEFUL_SHARE, 1.0, USELESS)
         length = np.sqrt(np.log(1 / weights))[:, None]  # rare words weigh more, as in idf
