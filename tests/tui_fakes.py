@@ -408,7 +408,11 @@ def make_store() -> FakeStore:
         [Neighbour(3, "Anna [/b] walks", NOW, "similar", [Neighbour(4, "A dog", NOW, "refines")])],
         [1.0, 0.5, 0.0],
     )
-    return FakeStore(rows=rows, details_=details, conflicts_=[Conflict(rows[3], rows[1])])
+    return FakeStore(
+        rows=rows,
+        details_=details,
+        conflicts_=[Conflict(rows[3], rows[1], reason="one for, one against")],
+    )
 
 
 async def wait_for(pilot: Pilot[int], condition: Callable[[], bool], seconds: float = 10.0) -> None:

@@ -161,6 +161,7 @@ class LiveStore:
                 _row(memory.details(conflict.a.memory_id), now),
                 _row(memory.details(conflict.b.memory_id), now),
                 conflict.id,
+                conflict.reason,
             )
             for conflict in memory.conflicts()
         ]

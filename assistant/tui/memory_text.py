@@ -83,6 +83,8 @@ def conflict_text(conflicts: Sequence[Conflict]) -> Content:
         return Content.assemble(_title("Conflicts"), "\n\nNothing contradicts anything.")
     lines = [_title(f"Conflicts: {len(conflicts)}"), Content("")]
     for number, conflict in enumerate(conflicts):
+        if conflict.reason:
+            lines.append(_faint(conflict.reason))
         for name, row in (("newer", conflict.newer), ("older", conflict.older)):
             lines.append(
                 Content.assemble(

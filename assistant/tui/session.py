@@ -98,6 +98,7 @@ class Conflict:
     older: MemoryRow
     newer: MemoryRow
     id: int = 0
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

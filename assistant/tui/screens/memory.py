@@ -66,6 +66,7 @@ class MemoryScreen(StoreScreen[None]):
         self._rows: dict[int, MemoryRow] = {}
         self._selected: set[int] = set()
         self._conflicts: list[Conflict] = []
+        self._n_conflicts = 0  # that wait for the person's word
         self._beside: Beside = ""
         self._text_cells = 0  # of the table's last column, as it was drawn
 
@@ -135,9 +136,10 @@ class MemoryScreen(StoreScreen[None]):
         """Fetch what the filter asks for; the cursor stays on its memory, else in its place."""
         wanted, problem = parse_filter(self._filter_text)
         now = self.backend.clock()
-        rows = await self.ask(lambda store: store.memories(wanted, now))
-        if rows is None:
+        found = await self.ask(lambda store: (store.memories(wanted, now), store.conflicts(now)))
+        if found is None:
             return
+        rows, self._n_conflicts = found[0], len(found[1])
         current, at = self.current, self.table.cursor_row
         self._rows = {row.id: row for row in rows}
         self._selected &= self._rows.keys()
@@ -159,6 +161,8 @@ class MemoryScreen(StoreScreen[None]):
         title = count(len(self._rows), "memory")
         if self._selected:
             title += f" · {len(self._selected)} selected"
+        elif self._n_conflicts:
+            title += f" · {count(self._n_conflicts, 'conflict')}, c shows them"
         elif self._rows:
             title += " · enter opens one"
         self.query_one("#memory-title", Static).update(plain(f"Memory · {problem or title}"))

@@ -167,7 +167,8 @@ class TurnView(Vertical, can_focus=True):
         if self.branch:
             parts.append(Content.styled(f"\u2039{self.branch}\u203a", "$accent"))
         if self.turn.partial:
-            parts.append(Content.styled("a partial answer", "$warning"))
+            partial = "a partial answer" if self.turn.reply else "stopped before the answer"
+            parts.append(Content.styled(partial, "$warning"))
         recall, usage = self.turn.recall, self.turn.usage
         if recall is not None and recall.memories:
             mark = "▾" if self._open else "▸"
