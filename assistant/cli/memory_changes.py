@@ -56,6 +56,29 @@ def edit(settings: Settings, id: int, text: str) -> None:
 
 
 @click.command()
+@click.argument("ids", metavar="ID ID...", type=int, nargs=-1, required=True)
+@click.option("--text", default="", help="What the one thought says; else the words of the first.")
+@click.pass_obj
+def merge(settings: Settings, ids: tuple[int, ...], text: str) -> None:
+    """Let one thought stand for several; `assistant memory undo` takes them apart again."""
+    from assistant.conversation.recall import encode
+    from assistant.conversation.selection import describe
+
+    if len(set(ids)) < 2:
+        raise click.UsageError("Give the ids of two thoughts or more")
+    now = datetime.now(UTC)
+    with opened_recall(settings, now) as (store, embedder):
+        said = read_text(text) if text else store.thought(ids[0]).text
+        slot = describe(said, now).slot
+        outcome = store.merge_thoughts(ids, encode(said, embedder, now), now, slot)
+    _say(
+        settings,
+        {"operation": "merge", "memory": outcome.memory_id},
+        f"Merged: memory {outcome.memory_id}.",
+    )
+
+
+@click.command()
 @click.argument("id", type=int)
 @click.option("--off", is_flag=True, help="Unpin it.")
 @click.pass_obj
@@ -195,4 +218,4 @@ def _say(settings: Settings, value: dict[str, Any], text: str) -> None:
         print_text(text)
 
 
-COMMANDS: Final = (add, edit, pin, keep, forget, undo, erase, conflicts, revert)
+COMMANDS: Final = (add, edit, merge, pin, keep, forget, undo, erase, conflicts, revert)

@@ -218,6 +218,7 @@ class DerivedMemory(AgeingMemory):
         The first of them is the one that is edited, or stays where the words are its own.
         """
         with self.store.write(durable=True) as connection:
+            memory_ids = list(dict.fromkeys(memory_ids))
             first, *others = (thought_rows.thought_of(connection, id) for id in memory_ids)
             text = encoded.resolved_text.strip()
             states = [(id, "active") for id in memory_ids]

@@ -65,6 +65,9 @@ def test_what_is_printed_of_chats_and_memories_is_as_documented(
     said("memory", "show", thought)
     said("memory", "pin", thought)
     edited = str(said("memory", "edit", thought, "I never eat before ten")["memory"])
+    other = str(said("memory", "add", "I drink no tea")["memory"])
+    said("memory", "merge", edited, other)
+    said("memory", "undo")
     entry = said("memory", "history", edited)["history"][-1]["id"]
     said("memory", "keep", edited)
     said("memory", "revert", str(entry))

@@ -79,6 +79,20 @@ def test_add_edit_pin_show_and_history(told) -> None:
     assert "I never eat before ten" in told("memory", "list").out
 
 
+def test_thoughts_are_merged_and_taken_apart_again(told) -> None:
+    first, second = ids(told, "--kind", "thought")[:2]
+    words = "I am allergic to peanuts, in Bergen and elsewhere"
+    merged = told("memory", "merge", str(first), str(second), "--text", words, "--json").json()
+    assert merged["operation"] == "merge"
+    assert words in told("memory", "list", "--kind", "thought").out
+    assert not {first, second} & set(ids(told, "--kind", "thought"))
+    told("memory", "undo")
+    assert {first, second} <= set(ids(told, "--kind", "thought"))
+    assert told("memory", "merge", str(first), str(second)).code == 0  # the words of the first
+    assert first in ids(told, "--kind", "thought")
+    assert told("memory", "merge", str(first), str(first)).code == 2
+
+
 def test_what_is_empty_or_not_there_is_said_in_the_words_of_its_command(told) -> None:
     assert "The text is empty." in told("memory", "add", " ").err
     assert "assistant memory edit 1" in told("memory", "edit", "1", "").err

@@ -44,6 +44,7 @@ ARGUMENTS = {
     "memory graph": ["1"],
     "memory add": ["I am a thought"],
     "memory edit": ["1", "Another text"],
+    "memory merge": ["1", "2"],
     "memory pin": ["1"],
     "memory forget": ["1"],
     "memory erase": ["1", "--yes"],
@@ -58,8 +59,8 @@ ARGUMENTS = {
     "models plan": ["smollm2-135m-instruct-q4_1"],
 }
 WRITES = {
-    "chats rename", "chats delete", "config set", "memory add", "memory edit", "memory pin",
-    "memory forget", "memory erase", "memory undo", "memory revert", "memory import",
+    "chats rename", "chats delete", "config set", "memory add", "memory edit", "memory merge",
+    "memory pin", "memory forget", "memory erase", "memory undo", "memory revert", "memory import",
     "memory backup", "memory restore", "memory reindex",
 }  # fmt: skip
 
