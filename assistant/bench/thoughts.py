@@ -204,10 +204,12 @@ def count_stored(labelled: Sequence[Labelled]) -> int:
         tempfile.TemporaryDirectory() as folder,
         Memory.open(Path(folder) / "memory.db", now=now) as memory,
     ):
-        for message in labelled:
-            encoded = EncodedText(message.text, resolve_dates(message.text, message.now), None)
-            turn = memory.begin_turn(encoded, message.now)
-            memory.finish_turn(turn, EncodedText("Noted.", "Noted.", None), Recall(""), message.now)
+        noted = EncodedText("Noted.", "Noted.", None)
+        with memory.store.write():  # one transaction: nobody waits for an answer here
+            for message in labelled:
+                encoded = EncodedText(message.text, resolve_dates(message.text, message.now), None)
+                turn = memory.begin_turn(encoded, message.now)
+                memory.finish_turn(turn, noted, Recall(""), message.now)
         PostThinkWorker(memory, None, "bench").run_all(now)
         return len(memory.thoughts())
 
