@@ -46,7 +46,7 @@ class LiveShelf:
         recommended = catalogue.recommended().id
         chat = [entry for entry in catalogue.entries if entry.kind == "chat"]
         here = {e.id: catalogue.path_of(e) for e in chat if catalogue.is_installed(e)}
-        speeds = with_rates(self._paths.speeds_file, here)
+        speeds = with_rates(self._paths.speeds_file, here).borne_out(chat)
         rows = [
             replace(
                 _row(entry, entry.id in here, chosen, speeds),

@@ -5,8 +5,8 @@ second while writing, rates bytes per second.
 """
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -36,10 +36,21 @@ class Speeds:
 
         if not self.compute_bytes_per_s:
             return 0.0
-        active = entry.active_b / entry.params_b if entry.active_b and entry.params_b else 1.0
-        seconds = active * entry.bytes / self.compute_bytes_per_s
+        seconds = _active_bytes(entry) / self.compute_bytes_per_s
         streamed = streamed_tokens_per_s(entry, ram_bytes, self.disk_bytes_per_s)
         return 1 / (seconds + 1 / streamed) if streamed else 0.0
+
+    def borne_out(self, entries: "Iterable[Entry]") -> "Speeds":
+        """The processor is at least as fast as answers have shown it to be: its rate is measured once,
+        and that may have been in a busy moment."""
+        shown = (self.measured.get(e.id, 0.0) * _active_bytes(e) for e in entries)
+        return replace(self, compute_bytes_per_s=max(self.compute_bytes_per_s, *shown, 0.0))
+
+
+def _active_bytes(entry: "Entry") -> float:
+    """Bytes of the weights that one token multiplies."""
+    active = entry.active_b / entry.params_b if entry.active_b and entry.params_b else 1.0
+    return active * entry.bytes
 
 
 def read_speeds(file: Path) -> Speeds:

@@ -131,6 +131,11 @@ def test_the_speed_of_answers_is_kept_and_foretells_that_of_other_models(
     small, large = min(rows.values(), key=_bytes), max(rows.values(), key=_bytes)
     assert small.predicted_tps > large.predicted_tps > 0
     assert sum(row.recommended for row in rows.values()) == 1
+    slow = replace(speeds, measured={small.id: 40.0}, compute_bytes_per_s=1e6)  # a busy moment
+    write_speeds(file, slow)
+    rows = {row.id: row for row in LiveShelf(paths, lambda: config).rows()}
+    assert rows[small.id].predicted_tps == pytest.approx(40)
+    assert rows[large.id].predicted_tps > 0.1
     file.write_text("[broken")
     assert read_speeds(file).measured == {}
 

@@ -304,6 +304,6 @@ def _cells(row: ModelRow, id_cells: int) -> dict[str, Text]:
 
 
 def _speed(row: ModelRow) -> str:
-    if row.measured_tps:
-        return f"{row.measured_tps:.0f}"
-    return f"~{row.predicted_tps:.0f}" if row.predicted_tps else ""
+    speed = row.measured_tps or row.predicted_tps
+    digits = f"{speed:.0f}" if speed >= 10 else f"{speed:.1f}"
+    return f"{'' if row.measured_tps else '~'}{digits}" if speed else ""
