@@ -15,6 +15,8 @@ _PART: Final = re.compile(r'"([^"]*)"?|(\S+)')
 _DATE: Final = re.compile(r"(\d{4})(?:-(\d{1,2}))?(?:-(\d{1,2}))?")
 _WHO: Final = {"me": "user", "you": "user", "user": "user", "assistant": "assistant"}
 
+_YES_NO: Final = {"": True, "yes": True, "true": True, "no": False, "false": False}
+
 
 @dataclass
 class _Parts:
@@ -53,8 +55,8 @@ def parse_filter(text: str) -> tuple[MemoryFilter, str]:
 
 
 def _read(parts: _Parts, word: str) -> None:
-    name, colon, value = word.partition(":")
-    match name.lower() if colon else "":
+    name, colon, value = word.lower().partition(":")
+    match name if colon else "":
         case "kind" if value in get_args(Kind):
             parts.kinds.append(cast(Kind, value))
         case "kind":
@@ -67,8 +69,10 @@ def _read(parts: _Parts, word: str) -> None:
             parts.roles.append(cast(Role, _WHO[value]))
         case "by":
             parts.problems.append("by: is me or assistant.")
+        case "pinned" if value in _YES_NO:
+            parts.pinned = _YES_NO[value]
         case "pinned":
-            parts.pinned = value not in ("no", "false")
+            parts.problems.append("pinned: is yes or no.")
         case "before" | "after" as side:
             _read_date(parts, side, value)
         case _:

@@ -50,6 +50,14 @@ def test_a_filter_is_read_with_kinds_dates_phrases_and_words() -> None:
     assert (wanted.roles, wanted.pinned) == (("user",), True)
 
 
+def test_a_filter_knows_its_words_in_capitals_and_says_what_it_does_not_know() -> None:
+    wanted, problem = parse_filter("Kind:Thought pinned:NO Anna")
+    assert (wanted.kinds, wanted.pinned, wanted.words) == (("thought",), False, ("Anna",))
+    assert problem == ""
+    assert parse_filter("pinned:maybe")[1] == "pinned: is yes or no."
+    assert parse_filter("before:2026-13")[1].startswith("before: takes a date")
+
+
 @given(st.text(max_size=60))
 def test_no_filter_text_raises(text: str) -> None:
     parse_filter(text)
