@@ -7,6 +7,7 @@ package index is whichever the person's own tools are set up for.
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, get_args
 
@@ -99,8 +100,7 @@ class Entry:
 def read_catalogue(file: Path) -> list[Entry]:
     """The entries of catalogue.toml. Raises SettingError naming what is wrong with it."""
     try:
-        table = tomllib.loads(file.read_text("utf-8"))
-        entries = [_entry(model) for model in table["model"]]
+        entries = list(_entries(file.read_text("utf-8")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise _broken(file, str(error)) from error
     except (KeyError, TypeError, ValueError) as error:
@@ -108,6 +108,11 @@ def read_catalogue(file: Path) -> list[Entry]:
     if len({entry.id for entry in entries}) != len(entries):
         raise _broken(file, "two entries have one id")
     return entries
+
+
+@lru_cache(maxsize=1)  # 9 ms; one command looks for its model, then for its embedder
+def _entries(text: str) -> tuple[Entry, ...]:
+    return tuple(_entry(model) for model in tomllib.loads(text)["model"])
 
 
 def _broken(file: Path, reason: str) -> SettingError:

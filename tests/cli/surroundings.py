@@ -22,9 +22,10 @@ from itertools import groupby
 from pathlib import Path
 
 import assistant.conversation.assemble  # once for all forks, as those below
-import assistant.tui.app  # noqa: F401
+import assistant.tui.app
 from assistant.__main__ import main
 from assistant.cli import COMMANDS, root
+from assistant.paths import find_paths
 
 CAPABILITY_VERSION = 0x20080522  # linux/capability.h: two sets of three words
 SECONDS = 20
@@ -134,6 +135,7 @@ def run_all(work_dir: Path) -> list[dict[str, object]]:
     ended = []
     for name in COMMANDS:
         root.get_command(None, name)  # imports its module
+    assistant.conversation.assemble.open_catalogue(find_paths())  # is parsed once, too
     gc.freeze()  # else each fork's own collection copies what it shares with this process
     cases = enumerate(json.load(sys.stdin))
     for surrounding, together in groupby(cases, lambda case: case[1]["surrounding"]):
