@@ -7,9 +7,11 @@ then writes can fail at once, whatever the busy timeout).
 """
 
 import os
+import random
 import shutil
 import sqlite3
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -22,6 +24,7 @@ from assistant.paths import is_stream, open_private
 
 SCHEMA_VERSION: Final = len(MIGRATIONS)
 BUSY_TIMEOUT_MS: Final = 5000
+ASK_AGAIN_S: Final = (0.001, 0.01)  # between two tries for the write lock
 CACHE_KIB: Final = 16384
 Parameters = Sequence[Any] | dict[str, Any]
 
@@ -173,13 +176,36 @@ class Store:
             if self._synchronous != wanted:
                 connection.execute(f"PRAGMA synchronous = {wanted}")
                 self._synchronous = wanted
-            connection.execute("BEGIN IMMEDIATE")
+            self._begin()
             try:
                 yield connection
                 connection.execute("COMMIT")
             except BaseException:
                 connection.rollback()
                 raise
+
+    def _begin(self) -> None:
+        """Take the write lock, asking for it at short, random intervals.
+
+        SQLite's own handler asks the more rarely the longer it has waited, up to every 100 ms: beside
+        writers that have just come, one that waits long is overtaken again and again.
+        """
+        connection = self._connection
+        (patience_ms,) = connection.execute("PRAGMA busy_timeout").fetchone()
+        ends = time.monotonic() + patience_ms / 1000
+        connection.execute("PRAGMA busy_timeout = 0")
+        try:
+            while True:
+                try:
+                    connection.execute("BEGIN IMMEDIATE")
+                    return
+                except sqlite3.OperationalError as error:
+                    is_busy = error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY
+                    if not is_busy or time.monotonic() > ends:
+                        raise
+                time.sleep(random.uniform(*ASK_AGAIN_S))
+        finally:
+            connection.execute(f"PRAGMA busy_timeout = {patience_ms}")
 
     def backup(self, target: Path) -> Path:
         """A consistent copy by SQLite's own backup, 0600, complete or absent.

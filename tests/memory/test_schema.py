@@ -174,6 +174,21 @@ def test_a_store_locked_by_another_process_says_so(tmp_path: Path) -> None:
         insert(store, "yes")
 
 
+def test_a_writer_waits_its_turn_and_is_as_patient_the_next_time(tmp_path: Path) -> None:
+    file = tmp_path / "memory.db"
+    with Store.open(file, now=NOW, busy_timeout_ms=20_000) as store:
+        other = sqlite3.connect(file, isolation_level=None, check_same_thread=False)
+        for title in ("first", "second"):
+            other.execute("BEGIN IMMEDIATE")
+            free = threading.Timer(0.05, other.execute, ["COMMIT"])
+            free.start()
+            insert(store, title)
+            free.join()
+        other.close()
+        assert titles(store) == ["first", "second"]
+        assert store.value("PRAGMA busy_timeout") == 20_000
+
+
 def test_what_is_no_database_and_a_damaged_page_are_told_apart_from_bugs(tmp_path: Path) -> None:
     (tmp_path / "text.db").write_bytes(b"this is a letter, not a database" * 200)
     with pytest.raises(StoreCorrupt, match="restore"):
