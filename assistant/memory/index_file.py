@@ -278,7 +278,7 @@ def _valid_records(raw: bytes, size: int) -> Iterator[int]:
         yield at
 
 
-def seal_records(records: npt.NDArray[np.void], first: int) -> bytes:
+def seal_records(records: npt.NDArray[np.void], first: int) -> bytearray:
     """Log records as bytes, each with its check; `first` is the first one's number in the log."""
     size = records.dtype.itemsize
     raw = bytearray(records.tobytes())
@@ -286,7 +286,7 @@ def seal_records(records: npt.NDArray[np.void], first: int) -> bytes:
         at = i * size
         crc = zlib.crc32(memoryview(raw)[at : at + size - _CRC.size], (first + i) * size)
         _CRC.pack_into(raw, at + size - _CRC.size, crc)
-    return bytes(raw)
+    return raw
 
 
 def _map_rows(file: BinaryIO, shape: Shape, mode: Literal["r", "r+"] = "r") -> ByteArray:

@@ -40,6 +40,9 @@ class SlotTable:
         """Give each id the next slot, alive; the first of these slots. No id may be alive already."""
         first = self.n
         self._grow(first + len(ids))
+        if len(ids) == 1:
+            self._append_one(int(ids[0]))
+            return first
         self._ids[first : first + len(ids)] = ids
         rising = self._rising_part(ids, first)
         if rising < len(ids):
@@ -50,13 +53,22 @@ class SlotTable:
         self._set(np.arange(first, self.n), alive=True)
         return first
 
+    def _append_one(self, own: int) -> None:
+        """`append` of one id, as a turn adds them: without arrays, as `_find_one`."""
+        slot = self.n
+        if self._n_rising == slot and (slot == 0 or own > self._ids[slot - 1]):
+            self._n_rising += 1
+        else:
+            self._late[own] = slot
+        self._ids[slot] = own
+        self.n += 1
+        self.n_live += 1
+        self._set_one(slot, alive=True)
+
     def _rising_part(self, ids: IdArray, first: int) -> int:
         """How many of `ids` continue the rising run."""
         if len(ids) == 0 or self._n_rising < first or (first and ids[0] <= self._ids[first - 1]):
             return 0
-        if len(ids) == 1:
-            self._n_rising += 1
-            return 1
         falls = np.flatnonzero(ids[1:] <= ids[:-1])
         rising = int(falls[0]) + 1 if falls.size else len(ids)
         self._n_rising += rising
@@ -115,15 +127,17 @@ class SlotTable:
 
     def _set(self, slots: IdArray, *, alive: bool) -> None:
         if len(slots) == 1:
-            slot = int(slots[0])
-            byte, bit = int(self._live[slot >> 3]), 1 << (slot & 7)
-            self._live[slot >> 3] = byte | bit if alive else byte & ~bit
+            self._set_one(int(slots[0]), alive=alive)
             return
         bits = np.left_shift(np.uint8(1), (slots & 7).astype(np.uint8))
         if alive:
             np.bitwise_or.at(self._live, slots >> 3, bits)
         else:
             np.bitwise_and.at(self._live, slots >> 3, ~bits)
+
+    def _set_one(self, slot: int, *, alive: bool) -> None:
+        byte, bit = int(self._live[slot >> 3]), 1 << (slot & 7)
+        self._live[slot >> 3] = byte | bit if alive else byte & ~bit
 
     def _grow(self, n: int) -> None:
         if n > len(self._ids):

@@ -256,13 +256,12 @@ class LshIndex:
         """Bring records into RAM and show them to searches."""
         slots = self._state.slots
         old = slots.find(records["id"])
-        known = old >= 0
-        if np.count_nonzero(known):
-            slots.kill(old[known])
-        adds = records["kind"] == ADD
-        n_adds = np.count_nonzero(adds)
+        old = old[old >= 0]
+        if old.size:
+            slots.kill(old)
+        n_adds = records["kind"].tolist().count(ADD)
         if n_adds:
-            self._append(records if n_adds == len(records) else records[adds])
+            self._append(records if n_adds == len(records) else records[records["kind"] == ADD])
         self.generation = max(self.generation, max(records["generation"].tolist(), default=0))
 
     def _append(self, added: npt.NDArray[np.void]) -> None:
