@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Literal
 from assistant.errors import NotFound
 from assistant.records import Conversation, Kind, Recall, State
 from assistant.tui.session import (
+    MOST_LISTED,
     Candidate,
     Conflict,
     Keep,
@@ -32,7 +33,6 @@ if TYPE_CHECKING:
 
 LISTED_KINDS: Final[tuple[Kind, ...]] = ("message", "thought", "summary")
 LISTED_STATES: Final[tuple[State, ...]] = ("active", "faded")
-N_ROWS: Final = 1000  # most rows of the table; a filter finds the others
 N_NEIGHBOURS: Final = 8  # of one memory, and of each of those
 CURVE_DAYS: Final = 30
 N_QUOTED: Final = 3  # of the memories that an undo brought back
@@ -124,7 +124,7 @@ class LiveStore:
             after=wanted.after,
             before=wanted.before,
             pinned=wanted.pinned,
-            limit=N_ROWS,
+            limit=MOST_LISTED,
         )
         return [_row(row, now) for row in rows]
 

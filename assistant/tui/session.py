@@ -7,13 +7,14 @@ The screens are written against these; `assistant.tui.live` joins them to the re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from assistant.conversation.events import Event, Progress
 from assistant.records import Conversation, Kind, Message, Recall, Role, State, Usage
 
 Keep = Literal["newer", "older", "both"]
 ChatMode = Literal["normal", "read-only", "temporary"]
+MOST_LISTED: Final = 1000  # memories in the table; a filter finds the others
 
 
 @dataclass(frozen=True, slots=True)
@@ -235,7 +236,7 @@ class Store(Protocol):
         """Ids of the memories whose words came back in the reply."""
 
     def memories(self, wanted: MemoryFilter, now: datetime) -> Sequence[MemoryRow]:
-        """Newest first."""
+        """Newest first, at most MOST_LISTED."""
 
     def details(self, memory_id: int, now: datetime) -> MemoryDetails: ...
 

@@ -7,6 +7,7 @@ import pytest
 from textual.widgets import Static
 
 from assistant.errors import SourceUnreachable
+from assistant.tui.screens import memory
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.screens.first_run import FirstRunScreen
 from assistant.tui.screens.memory import MemoryScreen
@@ -62,6 +63,14 @@ async def test_where_there_is_no_memory_the_screen_says_so() -> None:
         await wait_for(pilot, lambda: "Nothing is remembered yet." in drawn(app))
         await pilot.press("escape", "escape")
         await wait_for(pilot, lambda: not isinstance(app.screen, MemoryScreen))
+
+
+async def test_a_table_that_is_not_all_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(memory, "MOST_LISTED", 8)
+    app = make_app(FakeEngine(make_store()))
+    async with app.run_test() as pilot:
+        await pilot.press("f3")
+        await wait_for(pilot, lambda: "the newest 8 memories, / finds older ones" in drawn(app))
 
 
 async def test_erasing_asks_first_and_shows_a_receipt() -> None:

@@ -19,7 +19,7 @@ from textual.widgets import DataTable, Input, Static
 from assistant.tui.memory_filter import parse_filter
 from assistant.tui.memory_text import conflict_text, details_text, portrait_text
 from assistant.tui.screens.store_screen import StoreScreen
-from assistant.tui.session import Conflict, Keep, MemoryRow, Store
+from assistant.tui.session import MOST_LISTED, Conflict, Keep, MemoryRow, Store
 from assistant.tui.text import cell, count, day, one_line, plain
 from assistant.tui.widgets.dialogs import Confirm, EditText
 from assistant.tui.widgets.key_bar import KeyBar
@@ -159,6 +159,8 @@ class MemoryScreen(StoreScreen[None]):
 
     def _draw_title(self, problem: str = "") -> None:
         title = count(len(self._rows), "memory")
+        if len(self._rows) >= MOST_LISTED:
+            title = f"the newest {MOST_LISTED} memories, / finds older ones"
         if self._selected:
             title += f" · {len(self._selected)} selected"
         elif self._n_conflicts:
