@@ -179,6 +179,7 @@ def _start(context: click.Context, settings: Settings, *, plain: bool) -> int:
         return 0
     if not plain and not settings.stdout_is_terminal:
         context.fail("The output is not a terminal. To ask: assistant ask TEXT")
-    if plain or settings.terminal_is_dumb:
+    # Textual draws on stderr: in a file it would fill the file and leave the terminal blank.
+    if plain or settings.terminal_is_dumb or not settings.stderr_is_terminal:
         return int(import_module("assistant.cli.plain").chat(settings))
     return int(import_module("assistant.tui.app").run(settings))

@@ -267,6 +267,20 @@ def test_bare_assistant_with_a_terminal_for_input_only_is_refused(
     assert "not a terminal" in capsys.readouterr().err
 
 
+def test_the_app_is_drawn_only_where_its_screen_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`assistant 2>log` is a chat line by line: the app draws on stderr."""
+    started = []
+    for module, name in (("assistant.cli.plain", "chat"), ("assistant.tui.app", "run")):
+        monkeypatch.setattr(f"{module}.{name}", lambda settings, n=name: started.append(n) or 0)
+    monkeypatch.setenv("TERM", "xterm")
+    for stream in ("stdin", "stdout", "stderr"):
+        monkeypatch.setattr(Settings, f"{stream}_is_terminal", True)
+    assert main([]) == 0
+    monkeypatch.setattr(Settings, "stderr_is_terminal", False)
+    assert main([]) == 0
+    assert started == ["run", "chat"]
+
+
 @pytest.mark.parametrize("stdin", ["closed", "empty"])
 def test_bare_assistant_without_input_says_so_and_does_not_hang(stdin: str, data_dir: Path) -> None:
     command = " ".join([*PROGRAM, "<&-" if stdin == "closed" else "</dev/null"])
