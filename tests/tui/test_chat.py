@@ -265,8 +265,11 @@ async def test_reading_on_up_the_page_is_not_disturbed_and_end_follows_again() -
         held, height = transcript.scroll_y, transcript.virtual_size.height
         await wait_for(pilot, lambda: transcript.virtual_size.height > height + 8)
         assert transcript.scroll_y == held < transcript.max_scroll_y
-        await pilot.press("ctrl+end")
-        await pilot.pause()
-        assert transcript.scroll_y == transcript.max_scroll_y
+        for key in ("ctrl+end", "end"):
+            await pilot.press("pageup", key)
+            await pilot.pause()
+            assert transcript.scroll_y == transcript.max_scroll_y
+        await pilot.press("a", "b", "home", "end")  # in a text it is the line's end
+        assert screen.prompt.cursor_location == (0, 2)
         await pilot.press("escape")
         await wait_for(pilot, lambda: is_idle(app))

@@ -33,6 +33,7 @@ class PromptInput(TextArea):
         ),
         Binding("pageup", "screen.page(-1)", "Page up", show=False, id="chat.page_up"),
         Binding("pagedown", "screen.page(1)", "Page down", show=False, id="chat.page_down"),
+        Binding("end", "end", "Newest", show=False, id="prompt.end"),
         Binding("tab", "tab", "Complete", show=False, id="prompt.tab"),
         Binding("up", "history(-1)", "Earlier", show=False, id="prompt.earlier"),
         Binding("down", "history(1)", "Later", show=False, id="prompt.later"),
@@ -95,6 +96,13 @@ class PromptInput(TextArea):
             self.post_message(self.Completed(self.text))
         else:
             self.screen.focus_next()
+
+    async def action_end(self) -> None:
+        """In an empty input End is the transcript's, as Page up always is."""
+        if self.text:
+            self.action_cursor_line_end()
+        else:
+            await self.run_action("screen.to_end")
 
     def action_newline(self) -> None:
         self.call_later(self.insert, "\n")  # in its place among the keys, as `action_send`
