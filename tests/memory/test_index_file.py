@@ -36,15 +36,13 @@ def make_file(folder: Path, n: int = 400, *, log: int = 30) -> tuple[FakeSource,
 def assert_answers_are_right(folder: Path, source: FakeSource) -> None:
     with RecallIndex(folder, source, kind="lsh") as index:
         index.refresh()
-        n_hits = 0
         for query in make_vectors(8, seed=1):
+            right = source.exact(query, source.count())
             found = index.search(query, 3)[0].tolist()
             assert len(found) == 3
-            assert set(found) <= set(source.exact(query, 10))  # none dead, none misread
-            n_hits += len(set(found) & set(source.exact(query, 3)))
-            every = index.search(query, index.n)[0].tolist()  # all are ranked by int8
-            assert every == source.exact(query, source.count())
-        assert n_hits >= 18  # of 24: codes of 24 or 48 bits over some thousand rows are approximate
+            assert set(found) <= set(right)  # none dead; how near they are is tests/recall's
+            every = index.search(query, index.n)[0].tolist()  # all are ranked by int8: none misread
+            assert every == right
         index.verify()
         assert index.n == source.count()
         assert index.verify()  # whatever was damaged has been made again
