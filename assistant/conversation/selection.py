@@ -15,6 +15,7 @@ from typing import Final, Literal, get_args
 from assistant.conversation import english as e
 from assistant.conversation import exclusions as x
 from assistant.conversation import vocabulary as v
+from assistant.conversation.slot_patterns import SLOTS
 from assistant.memory.dates import find_dates, find_relative_dates, resolve_dates
 from assistant.memory.sentences import split_sentences
 from assistant.memory.slots import MAY_FILL, is_single_valued, names_region
@@ -307,7 +308,7 @@ def find_slot(sentence: str) -> tuple[str, str, str] | None:
     if v.PAST_STATE.search(sentence):  # "I used to live in Rome" fills no slot of today
         clauses = [c for c in v.CLAUSE_END.split(sentence) if not v.PAST_STATE.search(c)]
         return next(filter(None, map(find_slot, clauses)), None)
-    for pattern, subject, relation in v.SLOTS:
+    for pattern, subject, relation in SLOTS:
         if match := pattern.search(sentence):
             groups = {name: " ".join(found.split()) for name, found in match.groupdict().items()}
             value = groups["object"].strip(" .,!;")
