@@ -4,7 +4,6 @@ The sentences and vectors that `bench index --prepare` makes from the installed 
 documentation, in conversations of PER_CONVERSATION. Everything but the words is as the questions' own
 conversations have it, so that no feature gives the filling away: its speakers are theirs, two to a
 conversation, and its days lie between their first and last. Which ones is seeded.
-A text's vector in its context is the mean of its own and the one before it, at norm 1.
 Knows the `Memory` facade; knows no question.
 """
 
@@ -16,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 
 from assistant.bench.index_corpus import collect_sentences
-from assistant.bench.index_data import N_QUERIES, N_REAL, prepare
+from assistant.bench.index_data import N_QUERIES, N_REAL, in_context, prepare
 from assistant.bench.locomo import Dialogue
 from assistant.bench.recall_store import observe
 from assistant.memory.memory import Memory
@@ -72,5 +71,6 @@ class Filler:
         text, vector = self.texts[at], np.array(self.vectors[at])
         if is_first:
             return EncodedText(text, text, vector)
-        both = vector + self.vectors[at - 1]
-        return EncodedText(text, text, vector, context_vector=both / np.linalg.norm(both))
+        return EncodedText(
+            text, text, vector, context_vector=in_context(vector, self.vectors[at - 1])
+        )

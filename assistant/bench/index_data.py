@@ -116,6 +116,13 @@ def perturbed(real: FloatArray, n: int) -> FloatArray:
     return vectors
 
 
+def in_context(own: FloatArray, before: FloatArray) -> FloatArray:
+    """What stands for the vector of a text in its context: the mean of its own and of the one before
+    it, at norm 1."""
+    both = own + before
+    return both / np.linalg.norm(both)
+
+
 def nearest(
     vectors: FloatArray, queries: FloatArray, k: int = 10
 ) -> np.ndarray[Any, np.dtype[np.int64]]:

@@ -5,7 +5,7 @@ Recall is timed end to end without the query's embedding; recording durably, wit
 The vectors are those of `bench index`, in turn, whichever text they go with: the time depends on how
 sentence vectors lie, not on which is whose. Before `bench index --prepare` they are random directions,
 which lie as no sentences do: no axes are worth more than others, so codes are longer. The report says
-which. A vector in its context is the mean of its own and the one before it, at norm 1.
+which.
 The first recall is timed three times: after the filling, when indexes and graph are made; after the
 store was opened again; and the same with nothing of its files in the page cache.
 """
@@ -22,7 +22,7 @@ import click
 import numpy as np
 
 from assistant.bench.index_corpus import collect_sentences
-from assistant.bench.index_data import vectors_file
+from assistant.bench.index_data import in_context, vectors_file
 from assistant.bench.locomo import load_dialogues
 from assistant.bench.report import Settings, print_report
 from assistant.memory.index import IndexKind
@@ -54,11 +54,10 @@ class Vectors:
         return np.array(self._asked[self._random.integers(len(self._asked))])
 
     def encode(self, text: str) -> EncodedText:
-        """The next vector, in the context of the one before."""
+        """`text` with the next vector, in the context of the one before."""
         own, before = (self._said[at % len(self._said)] for at in (self._n, self._n - 1))
         self._n += 1
-        both = own + before
-        return EncodedText(text, text, np.array(own), context_vector=both / np.linalg.norm(both))
+        return EncodedText(text, text, np.array(own), context_vector=in_context(own, before))
 
 
 def run(

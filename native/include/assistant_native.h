@@ -1,4 +1,4 @@
-/* The C ABI of the native library: what assistant/native.py and assistant/runtime load by ctypes.
+/* The C ABI of the native library: what assistant/native and assistant/runtime load by ctypes.
  *
  * Plain C types only, so that one library serves every Python version. Pointers are borrowed for the
  * length of a call unless a `_new`/`_free` pair says otherwise. Nothing throws across this border:
@@ -21,7 +21,7 @@
 extern "C" {
 #endif
 
-/* Raised whenever a signature below changes; assistant/native.py refuses another number. */
+/* Raised whenever a signature below changes; assistant/native refuses another number. */
 #define ASSISTANT_ABI_VERSION 4
 
 ASSISTANT_API int32_t assistant_abi_version(void);

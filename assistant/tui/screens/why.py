@@ -53,9 +53,8 @@ class WhyScreen(StoreScreen[None]):
         self._turn = turn
         self._conversation_id = conversation_id
         self._recall = turn.recall or Recall("")
-        self._marked: list[
-            tuple[MemoryCard, str]
-        ] = []  # what an undo takes back, and the mark before
+        # What an undo takes back, and the mark before.
+        self._marked: list[tuple[MemoryCard, str]] = []
 
     def compose(self) -> ComposeResult:
         yield Static(plain(f"Why: {one_line(self._turn.prompt, 200)}"), id="why-title")
