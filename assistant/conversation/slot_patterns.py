@@ -17,10 +17,15 @@ _ONE_KIN: Final = r"(?P<kin>wife|husband|partner|mother|father|mum|mom|dad|fianc
 _MOVED: Final = rf"(?:{_A}ve)?\s+(?:have\s+)?(?:just\s+|recently\s+|finally\s+)?moved"
 _FROM_TO: Final = rf"(?:from\s+[\w ]{{2,30}}?\s+)?to\s+{_PLACE}"
 _OF_WORK: Final = (  # what is moved to a tool, a vendor or a plan; nobody lives in those
-    r"\b(?:teams?|compan(?:y|ies)|office|department|apps?|tools?|software|platforms?|accounts?|servers?|code|"
+    r"\b(?:(?:teams?|compan(?:y|ies)|office|department|apps?|tools?|software|platforms?|accounts?|servers?|code|"
     r"repos?(?:itory)?|projects?|databases?|editors?|browsers?|phones?|laptops?|computers?|notes|calendars?|"
     r"e?-?mails?|chats?|messaging|meetings?|standups?|stack|frameworks?|librar(?:y|ies)|subscriptions?|"
-    r"providers?|banks?|insurers?|hosting|cloud|back-?end|front-?end|web-?sites?|blogs?|data|files|documents)\b"
+    r"providers?|banks?|insurers?|hosting|cloud|back-?end|front-?end|web-?sites?|blogs?|data|files|documents)|"
+    # Products whose names no town has; Java, Signal and Teams are not among them.
+    r"to\s+(?:gnu/)?(?:linux|ubuntu|debian|fedora|windows|mac\s?os|macs?|ios|android|iphones?|slack|discord|notion|"
+    r"obsidian|evernote|neovim|vim|emacs|vs\s?code|git(?:hub|lab)|jira|trello|asana|gmail|outlook|icloud|dropbox|"
+    r"firefox|chrome|spotify|netflix|kindle|whatsapp|telegram|zoom|aws|azure|kubernetes|docker|python|rust|"
+    r"typescript|javascript|react|django|postgres(?:ql)?|mysql|sqlite|mongodb))\b"
 )
 _OF_HOME: Final = (
     rf"\b(?:back|{KIN}|family|house|home|flat|apartment|rent|mortgage|school|university|college|neighbou?rhood|"
