@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from assistant.cli.input import read_file, read_text
-from assistant.cli.output import note, one_line, print_json, print_text
+from assistant.cli.output import note, print_json, print_text
 from assistant.cli.progress import StatusLine
 from assistant.cli.settings import Settings
 from assistant.errors import AssistantError
+from assistant.wording import one_line
 
 if TYPE_CHECKING:
     from assistant.cli.foreground import Foreground

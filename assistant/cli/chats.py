@@ -11,8 +11,9 @@ import click
 
 from assistant.cli.input import confirm
 from assistant.cli.opening import opened_memory
-from assistant.cli.output import clean, note, one_line, print_json, print_text
+from assistant.cli.output import note, print_json, print_text
 from assistant.cli.settings import Settings
+from assistant.wording import clean, one_line
 
 if TYPE_CHECKING:
     from assistant.records import Conversation, Message

@@ -4,8 +4,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from assistant.cli.output import clean, print_json, print_text
+from assistant.cli.output import print_json, print_text
 from assistant.cli.settings import Settings
+from assistant.wording import clean
 
 if TYPE_CHECKING:
     from assistant.config import Value

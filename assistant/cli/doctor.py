@@ -16,9 +16,10 @@ from typing import Final, Literal
 import click
 
 from assistant.cli.opening import opened_memory
-from assistant.cli.output import one_line, print_json, print_text
+from assistant.cli.output import print_json, print_text
 from assistant.cli.settings import Settings
 from assistant.errors import AssistantError, ModelMissing
+from assistant.wording import one_line
 
 Verdict = Literal["ok", "warning", "problem"]
 MARKS: Final[dict[Verdict, str]] = {"ok": "ok     ", "warning": "warning", "problem": "PROBLEM"}

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import click
 
-from assistant.cli.output import clean
 from assistant.cli.settings import Settings
 from assistant.errors import ConfirmationNeeded, InputError, NotFound
+from assistant.wording import clean
 
 
 def read_text(text: str, what: str = "text", example: str = "") -> str:

@@ -13,9 +13,10 @@ import click
 from assistant.cli import memory_changes, memory_files
 from assistant.cli.input import read_text
 from assistant.cli.opening import opened_memory, opened_recall
-from assistant.cli.output import note, one_line, print_json, print_text
+from assistant.cli.output import note, print_json, print_text
 from assistant.cli.settings import Settings
 from assistant.cli.think import think
+from assistant.wording import one_line
 
 if TYPE_CHECKING:
     from assistant.memory.browse import MemoryRow

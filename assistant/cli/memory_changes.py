@@ -10,8 +10,9 @@ import click
 
 from assistant.cli.input import confirm, read_text
 from assistant.cli.opening import opened_memory, opened_recall
-from assistant.cli.output import note, one_line, print_json, print_text
+from assistant.cli.output import note, print_json, print_text
 from assistant.cli.settings import Settings
+from assistant.wording import count, one_line
 
 if TYPE_CHECKING:
     from assistant.records import Thought
@@ -110,7 +111,11 @@ def forget(settings: Settings, ids: tuple[int, ...]) -> None:
     now = datetime.now(UTC)
     with opened_memory(settings, now) as store:
         n_hidden = store.forget(ids, now)
-    _say(settings, {"forgotten": list(ids), "hidden": n_hidden}, f"Forgot {_memories(n_hidden)}.")
+    _say(
+        settings,
+        {"forgotten": list(ids), "hidden": n_hidden},
+        f"Forgot {count(n_hidden, 'memory')}.",
+    )
 
 
 @click.command()
@@ -120,7 +125,11 @@ def undo(settings: Settings) -> None:
     now = datetime.now(UTC)
     with opened_memory(settings, now) as store:
         kind, ids = store.undo(now)
-    _say(settings, {"undone": kind, "memories": ids}, f"Undone: {kind} of {_memories(len(ids))}.")
+    _say(
+        settings,
+        {"undone": kind, "memories": ids},
+        f"Undone: {kind} of {count(len(ids), 'memory')}.",
+    )
 
 
 @click.command()
@@ -197,10 +206,6 @@ def revert(settings: Settings, id: int) -> None:
     with opened_memory(settings, now) as store:
         memory_id = store.revert(id, now)
     _say(settings, {"reverted": id, "memory": memory_id}, f"Reverted: memory {memory_id}.")
-
-
-def _memories(n: int) -> str:
-    return "1 memory" if n == 1 else f"{n} memories"
 
 
 def _thought(thought: "Thought") -> dict[str, Any]:

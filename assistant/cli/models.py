@@ -12,9 +12,10 @@ import click
 from click.shell_completion import CompletionItem
 
 from assistant.cli.input import confirm
-from assistant.cli.output import clean, note, one_line, print_json, print_text
+from assistant.cli.output import note, print_json, print_text
 from assistant.cli.plan import describe_weights, plan
 from assistant.errors import AssistantError
+from assistant.wording import clean, one_line
 
 if TYPE_CHECKING:
     from assistant.catalogue.catalogue import Catalogue

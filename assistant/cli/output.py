@@ -5,34 +5,16 @@ through `clean` before it may reach a terminal.
 """
 
 import json
-import re
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from assistant.cli.settings import Settings
+from assistant.wording import UNSAFE, clean, one_line
 
 if TYPE_CHECKING:
     from assistant.errors import AssistantError
-
-# C0 but newline and tab, DEL, C1 (0x9b is CSI in one byte), and the marks that reorder text.
-_CONTROL: Final = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u202a-\u202e\u2066-\u2069]")
-# A whole escape sequence goes, not its first byte alone: CSI, then OSC/DCS/PM/APC, then the rest.
-_ESCAPE: Final = re.compile(
-    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b[\]PX^_][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]"
-)
-
-
-def clean(text: str) -> str:
-    """`text` without anything that acts on a terminal."""
-    return _CONTROL.sub("", _ESCAPE.sub("", text))
-
-
-def one_line(text: str, width: int = 0) -> str:
-    """`text` clean and on one line, cut to `width` characters where one is given."""
-    flat = " ".join(clean(text).split())
-    return flat if not width or len(flat) <= width else flat[: width - 1] + "…"
 
 
 def print_text(text: str = "", *, newline: bool = True) -> None:
@@ -43,7 +25,7 @@ def print_text(text: str = "", *, newline: bool = True) -> None:
 def print_json(value: Any) -> None:
     """One JSON object on one line. Control characters leave as \\u escapes."""
     text = json.dumps(value, ensure_ascii=False, default=str)
-    click.echo(_CONTROL.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
+    click.echo(UNSAFE.sub(lambda found: f"\\u{ord(found[0]):04x}", text))
 
 
 def note(text: str, settings: Settings) -> None:

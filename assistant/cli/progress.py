@@ -9,8 +9,8 @@ from typing import Self
 
 import click
 
-from assistant.cli.output import one_line
 from assistant.cli.settings import Settings
+from assistant.wording import one_line
 
 
 class StatusLine:

@@ -30,7 +30,6 @@ from assistant.tui.screens.models import ModelsScreen
 from assistant.tui.screens.search import SearchScreen
 from assistant.tui.screens.why import WhyScreen
 from assistant.tui.session import Engine, Facts, ModelShelf, SearchHit, Store, TurnText
-from assistant.tui.text import one_line
 from assistant.tui.themes import CHOICES, THEMES
 from assistant.tui.widgets.consent import ConsentChip
 from assistant.tui.widgets.find import FindBar
@@ -39,6 +38,7 @@ from assistant.tui.widgets.prompt import PromptInput
 from assistant.tui.widgets.transcript import Transcript
 from assistant.tui.widgets.turn import TurnView
 from assistant.tui.worker import Backend
+from assistant.wording import one_line
 
 if TYPE_CHECKING:
     from assistant.config import Config

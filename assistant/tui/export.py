@@ -5,7 +5,8 @@ from pathlib import Path
 
 from assistant.paths import open_private
 from assistant.tui.session import TurnText
-from assistant.tui.text import clean, day
+from assistant.tui.text import day
+from assistant.wording import clean
 
 
 def to_markdown(turns: Sequence[TurnText]) -> str:

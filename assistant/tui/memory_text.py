@@ -9,7 +9,8 @@ from typing import Final
 from textual.content import Content
 
 from assistant.tui.session import Conflict, MemoryDetails, MemoryRow, Neighbour, PortraitLine
-from assistant.tui.text import FAINT, clean, day, one_line
+from assistant.tui.text import FAINT, day
+from assistant.wording import clean, one_line
 
 _BLOCKS: Final = "▁▂▃▄▅▆▇█"
 

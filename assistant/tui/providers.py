@@ -14,8 +14,9 @@ from textual.command import DiscoveryHit, Hit, Hits, Provider
 from assistant.tui.commands import MEMORY_MODES
 from assistant.tui.frame import Frame
 from assistant.tui.memory_filter import parse_filter
-from assistant.tui.text import cell, day, one_line
+from assistant.tui.text import cell, day
 from assistant.tui.themes import CHOICES
+from assistant.wording import one_line
 
 N_HITS: Final = 12  # memories shown at most: the palette is no table
 

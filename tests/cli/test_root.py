@@ -14,7 +14,6 @@ import pytest
 from assistant import __version__, cli, errors
 from assistant.__main__ import Terminated, main, run
 from assistant.cli import COMMANDS, root
-from assistant.cli.output import clean, one_line
 from assistant.cli.settings import Settings
 
 PROGRAM = [sys.executable, "-m", "assistant"]
@@ -231,31 +230,6 @@ def test_a_traceback_is_shown_with_v_only(
     assert "Traceback" not in capsys.readouterr().err
     assert ending(ZeroDivisionError("oh"), monkeypatch, Settings(verbose=True)) == 1
     assert "Traceback" in capsys.readouterr().err
-
-
-@pytest.mark.parametrize(
-    ("dirty", "cleaned"),
-    [
-        ("plain", "plain"),
-        ("\x1b[31mred\x1b[0m", "red"),
-        ("\x1b]52;c;ZXZpbA==\x07after", "after"),
-        ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\", "link"),
-        ("a\x9b31mb", "a31mb"),
-        ("bell\x07 back\x08 del\x7f", "bell back del"),
-        ("tab\tand\nline", "tab\tand\nline"),
-        ("carriage\rreturn", "carriagereturn"),
-        ("re\u202eversed", "reversed"),
-        ("\x1b", ""),
-        ("[@click=app.quit]x[/]", "[@click=app.quit]x[/]"),
-    ],
-)
-def test_nothing_that_acts_on_a_terminal_is_printed(dirty: str, cleaned: str) -> None:
-    assert clean(dirty) == cleaned
-
-
-def test_one_line_is_one_line_of_its_width() -> None:
-    assert one_line("a\n b\tc") == "a b c"
-    assert one_line("abcdef", 4) == "abc…"
 
 
 def test_bare_assistant_with_a_terminal_for_input_only_is_refused(

@@ -21,8 +21,9 @@ from assistant.tui.memory_text import spark
 from assistant.tui.power import on_battery
 from assistant.tui.screens.models import progress_text, size_text
 from assistant.tui.session import Download, pair_turns
-from assistant.tui.text import ago, clean, count, one_line
+from assistant.tui.text import ago
 from assistant.tui.worker import JobThread, Mailbox, join_texts
+from assistant.wording import count
 
 NOW = datetime(2026, 3, 14, 9, 26, tzinfo=UTC)
 HEAVY = (
@@ -61,20 +62,6 @@ def test_a_filter_knows_its_words_in_capitals_and_says_what_it_does_not_know() -
 @given(st.text(max_size=60))
 def test_no_filter_text_raises(text: str) -> None:
     parse_filter(text)
-
-
-@given(st.text(max_size=200))
-def test_cleaned_text_holds_nothing_a_terminal_acts_on(text: str) -> None:
-    kept = clean(text)
-    assert not any(ord(char) < 32 and char not in "\n\t" for char in kept)
-    assert not any(0x7F <= ord(char) <= 0x9F for char in kept)
-    assert clean(kept) == kept
-    assert "\n" not in one_line(text)
-
-
-def test_an_escape_sequence_loses_its_escape_and_right_to_left_text_keeps_its_marks() -> None:
-    assert clean("\x1b]52;c;aGk=\x07hi\r\nyou\x9b31m") == "]52;c;aGk=hi\nyou31m"
-    assert clean("שלום\u200f!\u202eevil") == "שלום\u200f!evil"
 
 
 def test_dates_read_as_a_person_says_them() -> None:

@@ -278,7 +278,7 @@ async def test_a_chat_is_exported_once_and_never_over_a_file(tmp_path: Path) -> 
             await pilot.press("enter")
             await wait_for(pilot, lambda: app.screen.query_one(PromptInput).text == "")
             await wait_for(pilot, file.exists)
-        assert "> one\n> two\n\nThe ]52;c;aGk=answer" in file.read_text()
+        assert "> one\n> two\n\nThe answer" in file.read_text()
         assert file.stat().st_mode & 0o777 == 0o600
         await wait_for(pilot, lambda: any("File exists" in n.message for n in app._notifications))
 

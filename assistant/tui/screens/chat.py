@@ -41,7 +41,7 @@ from assistant.tui.screens.finder import Finder
 from assistant.tui.screens.store_screen import StoreScreen
 from assistant.tui.screens.turn_actions import TurnActions
 from assistant.tui.session import ChatMode, TurnText
-from assistant.tui.text import count, plain
+from assistant.tui.text import plain
 from assistant.tui.widgets.consent import ConsentChip
 from assistant.tui.widgets.conversations import ConversationList
 from assistant.tui.widgets.find import FindBar
@@ -52,6 +52,7 @@ from assistant.tui.widgets.prompt import PAUSE_SECONDS, PromptInput
 from assistant.tui.widgets.transcript import Transcript
 from assistant.tui.widgets.turn import TurnView, recorded_turn
 from assistant.tui.worker import DRAWS_PER_SECOND, DRAWS_WHILE_TYPING, Backend, Listener
+from assistant.wording import count
 
 WELCOME: dict[ChatMode, str] = {
     "normal": "Nothing you write leaves this machine.\n"

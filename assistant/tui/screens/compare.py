@@ -13,11 +13,12 @@ from textual.widgets import Static
 from assistant.conversation.events import Phase, Replied, TokenText
 from assistant.tui.messages import EngineFree, EventsWaiting, JobFailed
 from assistant.tui.session import TurnText
-from assistant.tui.text import one_line, plain
+from assistant.tui.text import plain
 from assistant.tui.widgets.answer import Answer
 from assistant.tui.widgets.key_bar import KeyBar
 from assistant.tui.widgets.phase import PhaseLine
 from assistant.tui.worker import DRAWS_PER_SECOND, Backend, Listener
+from assistant.wording import one_line
 
 
 class CompareScreen(Screen[None]):

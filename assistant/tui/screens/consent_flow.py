@@ -7,8 +7,8 @@ Knows the chat screen it asks on.
 from assistant.conversation.events import Consent
 from assistant.tui.frame import Chat
 from assistant.tui.session import Candidate
-from assistant.tui.text import one_line
 from assistant.tui.widgets.dialogs import AskLine, EditText
+from assistant.wording import one_line
 
 
 class ConsentFlow:

@@ -19,7 +19,8 @@ from textual.widgets.option_list import Option
 
 from assistant.tui.screens.models import size_text
 from assistant.tui.session import ModelRow
-from assistant.tui.text import FAINT, one_line, plain
+from assistant.tui.text import FAINT, plain
+from assistant.wording import one_line
 
 MEMORY_MODES: Final = (
     ("auto", "Keep thoughts on its own", "It notes what you say about yourself; you can see, change and forget it."),

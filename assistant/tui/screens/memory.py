@@ -20,10 +20,11 @@ from assistant.tui.memory_filter import parse_filter
 from assistant.tui.memory_text import conflict_text, details_text, portrait_text
 from assistant.tui.screens.store_screen import StoreScreen
 from assistant.tui.session import MOST_LISTED, Conflict, Keep, MemoryRow, Store
-from assistant.tui.text import cell, count, day, one_line, plain
+from assistant.tui.text import cell, day, plain
 from assistant.tui.widgets.dialogs import Confirm, EditText
 from assistant.tui.widgets.key_bar import KeyBar
 from assistant.tui.worker import Backend
+from assistant.wording import count, one_line
 
 NOTHING_YET = (
     "Nothing is remembered yet.\n"

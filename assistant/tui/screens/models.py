@@ -18,9 +18,10 @@ from textual.widgets import DataTable, Static
 from assistant.errors import AssistantError
 from assistant.tui.frame import Frame
 from assistant.tui.session import Download, ModelRow, ModelShelf
-from assistant.tui.text import cell, one_line, plain
+from assistant.tui.text import cell, plain
 from assistant.tui.widgets.dialogs import AskLine, Confirm
 from assistant.tui.widgets.key_bar import KeyBar
+from assistant.wording import one_line
 
 T = TypeVar("T")
 

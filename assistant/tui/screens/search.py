@@ -14,8 +14,9 @@ from textual.widgets.option_list import Option
 
 from assistant.errors import AssistantError
 from assistant.tui.session import SearchHit
-from assistant.tui.text import FAINT, day, one_line, plain
+from assistant.tui.text import FAINT, day, plain
 from assistant.tui.worker import Backend
+from assistant.wording import one_line
 
 
 class SearchScreen(ModalScreen[SearchHit | None]):

@@ -16,11 +16,12 @@ from assistant.records import Recall
 from assistant.tui.screens.compare import CompareScreen
 from assistant.tui.screens.store_screen import StoreScreen
 from assistant.tui.session import Store, TurnText
-from assistant.tui.text import count, one_line, plain
+from assistant.tui.text import plain
 from assistant.tui.widgets.dialogs import EditText
 from assistant.tui.widgets.key_bar import KeyBar
 from assistant.tui.widgets.memory_card import MemoryCard
 from assistant.tui.worker import Backend
+from assistant.wording import count, one_line
 
 KEPT_OUT = "never in this chat"
 

@@ -10,8 +10,8 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
-from assistant.tui.text import clean
 from assistant.tui.widgets.markdown_text import draw_markdown
+from assistant.wording import clean
 
 
 class Answer(Widget):

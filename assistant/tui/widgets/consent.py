@@ -14,7 +14,8 @@ from textual.widgets import Static
 
 from assistant.conversation.events import Consent
 from assistant.tui.session import Candidate
-from assistant.tui.text import FAINT, one_line
+from assistant.tui.text import FAINT
+from assistant.wording import one_line
 
 
 class ConsentChip(Static, can_focus=True):

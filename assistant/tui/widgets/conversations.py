@@ -9,7 +9,8 @@ from textual.widgets import OptionList
 from textual.widgets.option_list import Option
 
 from assistant.records import Conversation
-from assistant.tui.text import FAINT, ago, count, one_line
+from assistant.tui.text import FAINT, ago
+from assistant.wording import count, one_line
 
 
 class ConversationList(OptionList):

@@ -11,7 +11,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from assistant.tui.session import ChatMode, ModelFacts
-from assistant.tui.text import one_line
+from assistant.wording import one_line
 
 SHORT_NAME = 8  # cells of the model's name that are always shown
 

@@ -16,7 +16,8 @@ from pygments.token import Token as PART
 from pygments.util import ClassNotFound
 from textual.content import Content, Span
 
-from assistant.tui.text import FAINT, clean
+from assistant.tui.text import FAINT
+from assistant.wording import clean
 
 
 def make_parser() -> MarkdownIt:

@@ -9,7 +9,8 @@ from textual.content import Content
 from textual.widgets import Static
 
 from assistant.records import RecalledMemory
-from assistant.tui.text import FAINT, clean, day
+from assistant.tui.text import FAINT, day
+from assistant.wording import clean
 
 WHO = {"user": "you", "assistant": "the assistant", "system": "the system"}
 LOST = {  # why a memory was not given, as recall names it and as a person reads it

@@ -8,7 +8,7 @@ from textual.reactive import reactive
 from textual.widget import Widget
 
 from assistant.conversation.events import Phase
-from assistant.tui.text import one_line
+from assistant.wording import one_line
 
 BAR_CELLS = 16
 

@@ -136,7 +136,7 @@ class PromptInput(TextArea):
 
     async def _on_paste(self, event: events.Paste) -> None:
         """Pasted text is made harmless before it is drawn; the newlines stay."""
-        from assistant.tui.text import clean
+        from assistant.wording import clean
 
         await super()._on_paste(events.Paste(clean(event.text)))
         event.prevent_default()

@@ -15,9 +15,10 @@ from textual.widgets import Static
 
 from assistant.records import Recall, RecalledMemory, Reply
 from assistant.tui.session import TurnText
-from assistant.tui.text import FAINT, clean, count, day, one_line, plain
+from assistant.tui.text import FAINT, day, plain
 from assistant.tui.widgets.answer import Answer
 from assistant.tui.widgets.markdown_parser import make_parser, split_finished
+from assistant.wording import clean, count, one_line
 
 MOST_LINES = 24  # drawn lines of a growing answer until what is finished of it is set aside
 
