@@ -139,6 +139,14 @@ void tables_four(fast_query & query) {
 
 #ifdef ASSISTANT_X86
 
+// Asks for bytes of the next block while this one is scored: no hardware prefetcher runs as far ahead as
+// RAM is away. Past the last block nothing is read, for a prefetch of no page does nothing.
+inline void prefetch_lines(const uint8_t * bytes, int64_t n_bytes) {
+    for (int64_t line = 0; line < n_bytes; line += 64) {
+        _mm_prefetch(reinterpret_cast<const char *>(bytes + line), _MM_HINT_T0);
+    }
+}
+
 #  define TARGET_AVX2 __attribute__((target("avx2")))
 
 // The look-ups of three columns, 64 slots, as unsigned bytes. A table is loaded once for both halves.
@@ -189,17 +197,14 @@ TARGET_AVX2 inline uint64_t half_avx2(__m256i all, __m256i odd, const uint8_t * 
     return mask;
 }
 
-// A word, and meanwhile its share of the next block is asked for, line after line: a word's columns lie 256
-// bytes apart, which no hardware prefetcher follows as far as RAM is away.
+// A word, and meanwhile its share of the next block is asked for.
 TARGET_AVX2 uint64_t word_avx2(const fast_query & query, const uint8_t * columns,
                                const uint8_t * factors, float threshold, float * scores,
                                const uint8_t * ahead) {
     __m256i all[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
     __m256i odd[2] = {_mm256_setzero_si256(), _mm256_setzero_si256()};
     for (int32_t c = 0; c < query.layout.n_columns; c += 3, ahead += 3 * WORD_SLOTS) {
-        for (int64_t line = 0; line < 3 * WORD_SLOTS; line += 64) {
-            _mm_prefetch(reinterpret_cast<const char *>(ahead + line), _MM_HINT_T0);
-        }
+        prefetch_lines(ahead, 3 * WORD_SLOTS);
         __m256i sums[2];
         triple_avx2(columns + c * BLOCK_SLOTS, query.tables.data() + 32 * c, sums);
         for (int32_t h = 0; h < 2; h++) {
@@ -207,9 +212,7 @@ TARGET_AVX2 uint64_t word_avx2(const fast_query & query, const uint8_t * columns
             odd[h] = _mm256_add_epi16(odd[h], _mm256_srli_epi16(sums[h], 8));
         }
     }
-    for (int64_t line = 0; line < 4 * WORD_SLOTS; line += 64) {
-        _mm_prefetch(reinterpret_cast<const char *>(ahead + line), _MM_HINT_T0);
-    }
+    prefetch_lines(ahead, 4 * WORD_SLOTS);
     const uint64_t low = half_avx2(all[0], odd[0], factors, query.bias, threshold, scores);
     return low |
            half_avx2(all[1], odd[1], factors + 128, query.bias, threshold, scores + 32) << 32;
@@ -296,7 +299,9 @@ TARGET_AVX512 void scan_avx512(const fast_query & query, const uint8_t * block, 
             all[w] = odd[w] = _mm512_setzero_si512();
         }
         const uint8_t * at = query.tables.data();
-        for (int32_t c = 0; c < n_columns; c += 3, at += 256) {
+        const uint8_t * ahead = block + query.layout.block_bytes();
+        for (int32_t c = 0; c < n_columns; c += 3, at += 256, ahead += 3 * BLOCK_SLOTS) {
+            prefetch_lines(ahead, 3 * BLOCK_SLOTS);
             const __m512i tables[4] = {_mm512_loadu_si512(at), _mm512_loadu_si512(at + 64),
                                        _mm512_loadu_si512(at + 128), _mm512_loadu_si512(at + 192)};
             for (int32_t w = 0; w < BLOCK_WORDS; w++) {
@@ -306,6 +311,7 @@ TARGET_AVX512 void scan_avx512(const fast_query & query, const uint8_t * block, 
                 odd[w] = _mm512_add_epi16(odd[w], _mm512_srli_epi16(sum, 8));
             }
         }
+        prefetch_lines(ahead, BLOCK_SLOTS * static_cast<int64_t>(sizeof(float)));
         const uint8_t * factors = block + n_columns * BLOCK_SLOTS;
         for (int32_t w = 0; w < BLOCK_WORDS; w++, scores += WORD_SLOTS) {
             *masks++ = scores_avx512(all[w], odd[w], factors + w * WORD_SLOTS * sizeof(float),
