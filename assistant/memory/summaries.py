@@ -21,6 +21,7 @@ SummaryKind = Literal["day", "portrait", "episode"]
 EPISODE_CHARACTERS: Final = 400
 EPISODE_SENTENCES: Final = 4
 OVERLAP: Final = 0.5  # of content words; above, a sentence repeats one that was chosen
+_ENDS: Final = (".", "!", "?", "\u2026", ":", ";")
 RICH_WORDS: Final = 12  # content words; more say no more about a sentence's worth
 
 
@@ -67,12 +68,17 @@ def choose_sentences(
 def _candidates(sources: Iterable[Source]) -> Iterable[tuple[float, Chosen, set[str]]]:
     for source in sources:
         for start, end in split_sentences(source.text):
-            sentence = " ".join(source.text[start:end].split())
+            sentence = _ended(" ".join(source.text[start:end].split()))
             meant = content_words(sentence)
             if not meant or sentence.endswith("?"):
                 continue
             value = source.worth + min(len(meant), RICH_WORDS) / RICH_WORDS
             yield value, Chosen(source.memory_id, sentence, source.created), meant
+
+
+def _ended(sentence: str) -> str:
+    """With a full stop where nothing ends it (a clause of a longer sentence): another follows it."""
+    return sentence if sentence.rstrip("\"'\u201d\u2019)]*_").endswith(_ENDS) else f"{sentence}."
 
 
 def _repeats(meant: set[str], said: Iterable[set[str]]) -> bool:

@@ -122,3 +122,18 @@ def test_a_summary_is_made_of_whole_sentences_within_its_bounds(
             ours, theirs = content_words(a.sentence), content_words(b.sentence)
             if a is not b:
                 assert len(ours & theirs) <= OVERLAP * min(len(ours), len(theirs))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("my sister Anna has a dog", "my sister Anna has a dog."),
+        ("Bolo is a dog!", "Bolo is a dog!"),
+        ('She said "Bolo is a dog."', 'She said "Bolo is a dog."'),
+    ],
+)
+def test_what_nothing_ends_gets_a_full_stop_for_another_sentence_follows(
+    text: str, sentence: str
+) -> None:
+    chosen = choose_sentences([Source(1, text, "2024-01-01")], n_sentences=2, n_characters=80)
+    assert [c.sentence for c in chosen] == [sentence]
