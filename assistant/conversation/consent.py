@@ -46,11 +46,8 @@ class Question:
 def ask_consent(
     recall: Recall, turn_id: int, agreement: Agreement, is_stopping: Callable[[], bool]
 ) -> Generator[Event, None, Recall]:
-    """The recall with what may be given; the rest of it is among the near-misses.
-
-    Passages of the turn's own message are the message, and need no consent.
-    """
-    asked = tuple(m for m in recall.memories if not turn_id or m.turn_id != turn_id)
+    """The recall with what may be given; the rest of it is among the near-misses."""
+    asked = needing_consent(recall, turn_id)
     if agreement == "given" or not asked:
         return recall
     if agreement == "withheld":
@@ -60,6 +57,11 @@ def ask_consent(
     yield RecallAsked(question)
     given = question.wait(is_stopping)
     return withhold(recall, [memory for memory in asked if memory.id not in given])
+
+
+def needing_consent(recall: Recall, turn_id: int) -> tuple[RecalledMemory, ...]:
+    """All but the passages of the turn's own message (id 0 where it is not recorded)."""
+    return tuple(m for m in recall.memories if m.id and m.turn_id != turn_id)
 
 
 def withhold(recall: Recall, memories: Collection[RecalledMemory]) -> Recall:

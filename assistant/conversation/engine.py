@@ -11,7 +11,7 @@ from datetime import datetime
 from threading import Event as Flag
 from typing import Final, Literal
 
-from assistant.conversation.consent import Agreement, ask_consent, withhold
+from assistant.conversation.consent import Agreement, ask_consent, needing_consent, withhold
 from assistant.conversation.events import (
     Event,
     Notice,
@@ -179,7 +179,7 @@ class Engine:
         turn = self._begin(encoded, now, options)
         recalled = self._recall(encoded, turn, now, options)
         if self.behaviour.agreement != "given":  # a batch asks nobody
-            recalled = withhold(recalled, recalled.memories)
+            recalled = withhold(recalled, needing_consent(recalled, turn.id))
         prompt = self._prompt(text, recalled, options)
         return Prepared(turn, encoded, prompt, self._sampling(prompt, options))
 
@@ -281,9 +281,8 @@ class Engine:
         try:
             encoded = encode(text, self.embedder, now)
             turn = Turn(0, self.conversation_id or 0, 0, 0, now)
-            recalled = self._recall(encoded, turn, now, DEFAULT_OPTIONS)
-            if self.behaviour.agreement != "given":  # nothing is asked before Enter
-                recalled = withhold(recalled, recalled.memories)
+            given = self.behaviour.agreement == "given"  # else nothing is asked before Enter
+            recalled = self._recall(encoded, turn, now, AskOptions(recall=given))
             prompt = self._prompt(text, recalled, DEFAULT_OPTIONS)
             self._read_ahead(prompt.tokens[:-1], SEQUENCE_TYPED, GUESS_STEP)
             return prompt.recall
@@ -360,7 +359,8 @@ class Engine:
         chat, memory = turn.conversation_id or None, self.memory
         if self._is_long(encoded.text) and encoded.passages:
             limits = RecallLimits(self.behaviour.n_memories, self._room().passages, count_tokens)
-            return recall_passages(encoded, self.embedder, memory, now, limits, in_prompt, chat)
+            recorded = chat if turn.id else None  # what is only typed so far has no passages there
+            return recall_passages(encoded, self.embedder, memory, now, limits, in_prompt, recorded)
         if self.mode == "temporary" or not options.recall:
             return Recall(encoded.text)
         behaves = self.behaviour

@@ -94,10 +94,32 @@ def test_a_stop_ends_the_waiting(engine_of, now: datetime) -> None:
 
 
 def test_nothing_is_given_ahead_or_in_a_batch(engine_of, now: datetime) -> None:
-    engine, _ = engine_of("asked")
+    engine, model = engine_of("asked")
     engine.load()
     ahead = engine.prefill(ASKED, now)
     assert ahead is not None
-    for recall in (ahead, engine.prepare(ASKED, now, DEFAULT_OPTIONS).prompt.recall):
-        assert recall.memories == ()
-        assert any("Bolo" in memory.text for memory in recall.near_misses)
+    assert ahead.memories == ahead.near_misses == ()  # nothing is looked for that cannot be given
+    recall = engine.prepare(ASKED, now, DEFAULT_OPTIONS).prompt.recall
+    assert recall.memories == ()
+    assert any("Bolo" in memory.text for memory in recall.near_misses)
+    assert all("Bolo" not in prompt for prompt in model.prompts)
+
+
+@pytest.mark.parametrize("mode", ["normal", "temporary"])
+def test_the_passages_of_the_message_itself_need_no_consent(engine_of, now: datetime, mode) -> None:
+    engine, model = engine_of("asked")
+    words = [f"word{i}" for i in range(3000)]
+    words[1500:1500] = ["the code of the green safe is 7391 indeed"]
+    text = " ".join(words) + ". What is the code of the green safe?"
+    engine.load()
+    engine.open_conversation(None, mode)
+    ahead = engine.prefill(text, now)
+    assert ahead is not None
+    assert any("7391" in passage.text for passage in ahead.memories)
+    for event in engine.ask(text, now):
+        if isinstance(event, events.RecallAsked):
+            assert all("word" not in memory.text for memory in event.question.memories)
+            event.question.answer(())
+    assert "7391" in model.prompts[-1]
+    prepared = engine.prepare(text, now, DEFAULT_OPTIONS)
+    assert any("7391" in passage.text for passage in prepared.prompt.recall.memories)
