@@ -16,6 +16,7 @@ from assistant.memory.retention import retention
 from assistant.memory.schema import Store, from_text
 from assistant.memory.summaries import (
     Source,
+    as_sentence,
     choose_sentences,
     drop_summaries,
     insert_summary,
@@ -162,7 +163,7 @@ def _standing(row: Any, now: datetime) -> float:
 def make_portrait(store: Store, now: datetime) -> Portrait:
     """Make the portrait anew where what it draws on has changed; returns it."""
     lines = choose_lines(store, now)
-    text = "\n".join(line.text for line in lines)
+    text = "\n".join(as_sentence(line.text) for line in lines)
     with store.write() as connection:
         old = _stored(connection)
         if old is None or old["text"] != text:

@@ -68,7 +68,7 @@ def choose_sentences(
 def _candidates(sources: Iterable[Source]) -> Iterable[tuple[float, Chosen, set[str]]]:
     for source in sources:
         for start, end in split_sentences(source.text):
-            sentence = _ended(" ".join(source.text[start:end].split()))
+            sentence = as_sentence(" ".join(source.text[start:end].split()))
             meant = content_words(sentence)
             if not meant or sentence.endswith("?"):
                 continue
@@ -76,9 +76,9 @@ def _candidates(sources: Iterable[Source]) -> Iterable[tuple[float, Chosen, set[
             yield value, Chosen(source.memory_id, sentence, source.created), meant
 
 
-def _ended(sentence: str) -> str:
+def as_sentence(text: str) -> str:
     """With a full stop where nothing ends it (a clause of a longer sentence): another follows it."""
-    return sentence if sentence.rstrip("\"'\u201d\u2019)]*_").endswith(_ENDS) else f"{sentence}."
+    return text if text.rstrip("\"'\u201d\u2019)]*_").endswith(_ENDS) else f"{text}."
 
 
 def _repeats(meant: set[str], said: Iterable[set[str]]) -> bool:
@@ -163,8 +163,22 @@ def forget_sources(
         ).fetchone()
         if row is not None and row["kind"] == "episode":
             _make_anew(connection, row, gone, now)
+        _hand_on_recalls(connection, summary)
         connection.execute("DELETE FROM memories WHERE id = ?", (summary,))
     return affected
+
+
+def _hand_on_recalls(connection: sqlite3.Connection, summary: int) -> None:
+    """Turns that were given a summary were given its sources' sentences: say so before it goes, or
+    erasing a source would not find the prompts that hold them."""
+    connection.execute(
+        "INSERT OR IGNORE INTO recalls"
+        " (turn_id, memory_id, rank, given, score, signals, reason, quoted)"
+        " SELECT r.turn_id, o.memory_id, r.rank, r.given, r.score, r.signals, r.reason, r.quoted"
+        " FROM recalls r JOIN summaries s ON s.memory_id = r.memory_id"
+        " JOIN summary_sources o ON o.summary_id = s.id WHERE s.memory_id = ?",
+        (summary,),
+    )
 
 
 def _make_anew(connection: sqlite3.Connection, row: Any, gone: set[int], now: datetime) -> None:

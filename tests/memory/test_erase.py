@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from assistant.errors import NotFound
-from assistant.memory import caches
+from assistant.memory import caches, consolidate
 from assistant.memory.memory import Memory
 from assistant.paths import Paths
 from assistant.records import EncodedText, FloatArray, Passage, Recall
@@ -189,3 +189,33 @@ def test_sixty_random_memories_erased_leave_nothing(paths: Paths) -> None:
             assert memory.find_traces(ids[memory_id]) == []
             assert ids[memory_id].split()[0].lower().encode() not in left.lower()
         assert memory.check_integrity() == []
+
+
+@pytest.mark.parametrize("forgotten_before", [False, True])
+def test_a_prompt_that_was_given_a_summary_of_the_erased_text_goes_too(
+    paths: Paths, monkeypatch: pytest.MonkeyPatch, forgotten_before: bool
+) -> None:
+    monkeypatch.setattr(consolidate, "MIN_ACTIVE", 1)
+    later = NOW + timedelta(days=300)
+    with Memory.open(paths.database, now=NOW) as memory:
+        conversation = memory.new_conversation("", NOW)
+        for text in ("The red kayak leaks at the bow.", "Paula repaired the stove with wire."):
+            memory.record_message(encoded(text), NOW, conversation_id=conversation)
+        kayak, stove = [row[0] for row in memory.store.read("SELECT id FROM memories")]
+        for number in range(2):
+            memory.record_message(encoded(f"New {number}."), later, conversation_id=conversation)
+        assert memory.fade(later).n_memories == 2
+        [summary] = memory.memories(kinds=("summary",))
+        turn = memory.begin_turn(encoded("What do you know?"), later)
+        found = memory.recall("kayak stove", None, later, k=5, exclude_turns=[turn.id])
+        given = [m for m in (*found.memories, *found.near_misses) if m.id == summary.id]
+        recalled = Recall("kayak stove", tuple(given))
+        kept = json.dumps([summary.text])
+        memory.finish_turn(turn, encoded("Much."), recalled, later, prompt=kept)
+        if forgotten_before:
+            memory.forget([stove], later)  # the summary is made anew, and the turn had the old one
+        assert memory.prompt_of(turn.id) == kept
+        memory.erase([kayak], later)
+        assert memory.find_traces("kayak") == []
+        assert b"kayak" not in bytes_of(paths.data_dir)
+        assert [m.id for m in memory.recalls(turn.id).memories] == [stove]
