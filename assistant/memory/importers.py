@@ -21,6 +21,7 @@ from assistant.memory.messages import (
     title_of,
 )
 from assistant.memory.schema import Store, to_text
+from assistant.memory.summaries import renew_days
 from assistant.memory.thoughts import restore_thought
 from assistant.records import EncodedText
 
@@ -132,7 +133,7 @@ def _insert_new(
         )
         if message.role == "assistant":
             turn_id = 0
-    _renew_days(connection, {to_text(dated[m.key])[:10] for m in new})
+    renew_days(connection, {to_text(dated[m.key])[:10] for m in new})
     return int(is_new)
 
 
@@ -222,13 +223,4 @@ def _finish(connection: sqlite3.Connection, turn_id: int, now: datetime, *, queu
     connection.execute(
         "INSERT OR IGNORE INTO jobs (kind, turn_id, created) VALUES (?, ?, ?)",
         (POST_THINK, turn_id, to_text(now)),
-    )
-
-
-def _renew_days(connection: sqlite3.Connection, days: set[str]) -> None:
-    """Days that were summarised without these messages are summarised anew when next idle."""
-    connection.executemany(
-        "DELETE FROM memories WHERE id IN"
-        " (SELECT memory_id FROM summaries WHERE kind = 'day' AND day = ?)",
-        [(day,) for day in days],
     )

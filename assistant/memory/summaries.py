@@ -127,6 +127,12 @@ def drop_summaries(
     )
 
 
+def renew_days(connection: sqlite3.Connection, days: Iterable[str]) -> None:
+    """What was said on these days (YYYY-MM-DD) is not what it was: summarise them when next idle."""
+    for day in days:
+        drop_summaries(connection, "day", day)
+
+
 def summaries_drawn_from(connection: sqlite3.Connection, memory_ids: Collection[int]) -> list[int]:
     """The memories of every summary that has one of these among its sources, or stands for one."""
     found: set[int] = set()

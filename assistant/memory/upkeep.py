@@ -86,9 +86,11 @@ class KeptMemory:
                     f"There is no conversation {conversation_id}.", "Run `assistant chats list`."
                 )
             rows = connection.execute(
-                "SELECT id, state FROM memories WHERE conversation_id = ? AND state <> 'forgotten'",
+                "SELECT id, state, substr(created, 1, 10) AS day FROM memories"
+                " WHERE conversation_id = ? AND state <> 'forgotten'",
                 (conversation_id,),
             ).fetchall()
+            summaries.renew_days(connection, {row["day"] for row in rows})
             return _hide(connection, "delete", rows, now, conversation_id)
 
     def exclude(self, memory_id: int, conversation_id: int, now: datetime) -> None:
@@ -130,6 +132,12 @@ class KeptMemory:
                 raise NotFound("There is nothing to undo.")
             before = json.loads(row["before"])
             journal.take_back(connection, row["kind"], before, now)
+            days = connection.execute(
+                "SELECT DISTINCT substr(m.created, 1, 10) FROM json_each(?) b"
+                " JOIN memories m ON m.id = json_extract(b.value, '$[0]')",
+                (row["before"],),
+            ).fetchall()
+            summaries.renew_days(connection, [day for (day,) in days])
             connection.execute(
                 "UPDATE conversations SET hidden = 0 WHERE id = ?", (row["conversation_id"],)
             )

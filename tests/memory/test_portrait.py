@@ -122,3 +122,25 @@ def test_summaries_of_days_and_the_portrait_are_not_recalled(memory: Memory) -> 
     memory.portrait(TOMORROW)
     found = memory.recall("stove copper wire", None, TOMORROW, k=10)
     assert "summary" not in {m.kind for m in (*found.memories, *found.near_misses)}
+
+
+def test_a_day_does_not_tell_of_a_deleted_chat_until_that_is_undone(memory: Memory) -> None:
+    think(memory, "I keep bees on the roof.")
+    think(memory, "I can't stand olives.", "preference")
+    [(_, whole)] = memory.days(TOMORROW)
+    assert "bees" in whole
+    memory.delete_conversation(1, TOMORROW)
+    [(_, text)] = memory.days(TOMORROW)
+    assert "bees" not in text
+    assert "olives" in text
+    memory.undo(TOMORROW)
+    assert memory.days(TOMORROW)[0][1] == whole
+
+
+def test_a_day_tells_again_of_what_is_forgotten_no_more(memory: Memory) -> None:
+    think(memory, "I keep bees on the roof.")
+    [(_, whole)] = memory.days(TOMORROW)
+    memory.forget([m.id for m in memory.memories(roles=("user",), kinds=("message",))], TOMORROW)
+    assert "bees" not in "".join(text for _, text in memory.days(TOMORROW))
+    memory.undo(TOMORROW)
+    assert memory.days(TOMORROW)[0][1] == whole
