@@ -136,6 +136,13 @@ SETTINGS: Final = MappingProxyType(
             Setting(
                 "runtime.flash_attention", "auto", "flash attention", choices=("auto", "on", "off")
             ),
+            Setting(
+                "runtime.repack",
+                "auto",
+                "a second copy of the weights in RAM, laid out for the CPU: answers come faster, prompts are read"
+                " slower; auto: with AVX-512, where the RAM is ample",
+                choices=("auto", "on", "off"),
+            ),
             Setting("sampling.temperature", 0.7, "0 is greedy", 0, 5),
             Setting("sampling.top_k", 40, "candidates kept; 0 keeps all", 0, 1000),
             Setting("sampling.top_p", 0.95, "probability mass kept", 0, 1),

@@ -35,20 +35,20 @@ def run(model_file: Path, *, limit: float = 0.5, n_tokens: int = 32, n_runs: int
 
 
 def run_fitting(model_file: Path, *, n_tokens: int = 32, n_runs: int = 3) -> Run:
-    """Where the model fits: the window's automatic mode against llama.cpp as it loads by default."""
-    runs = _run_all(model_file, {"default": _NO_LIMIT, "window": _NO_LIMIT}, n_tokens, n_runs)
+    """Where the model fits: our automatic settings against llama.cpp as it loads by default."""
+    runs = _run_all(model_file, {"default": _NO_LIMIT, "automatic": _NO_LIMIT}, n_tokens, n_runs)
     report: Run = {"limit": None, "runs": n_runs}
-    for kind, name in (("default", "stock"), ("window", "window")):
+    for kind, name in (("default", "stock"), ("automatic", "window")):
         speeds = {n: round(_middle(runs[kind], n), 3) for n in ("decode_tps", "prefill_tps")}
         report[name] = {**speeds, "peak_bytes": max(found["peak_bytes"] for found in runs[kind])}
-    pairs = zip(runs["window"], runs["default"], strict=True)
+    pairs = zip(runs["automatic"], runs["default"], strict=True)
     return {
         **report,
-        "window_off": not any(found["disk_rate"] for found in runs["window"]),
+        "window_off": not any(found["disk_rate"] for found in runs["automatic"]),
         "ratio": round(
             median(ours["decode_tps"] / stock["decode_tps"] for ours, stock in pairs), 3
         ),
-        "identical_tokens": _all_equal(runs["default"] + runs["window"], "tokens"),
+        "identical_tokens": _all_equal(runs["default"] + runs["automatic"], "tokens"),
     }
 
 

@@ -29,13 +29,15 @@ _PROMPT: Final = (
     "and what happens when the file is missing, empty, or holds something else than numbers."
 )
 
+_REPACK: Final = {"default": "on", "automatic": "auto"}  # the others compare what is not repacked
+
 
 def main() -> None:
     task = json.loads(sys.argv[1])
     file = Path(task["file"])
     window = None
     rates = []
-    if task["kind"] == "window":
+    if task["kind"] in ("window", "automatic"):
         window = open_window(file, "auto", reserve_bytes=_RESERVE_BYTES)
     if window:
         rates.append(_disk_rate(file))
@@ -46,7 +48,7 @@ def main() -> None:
         n_sequences=1,
         weight_window="off",
         window=window,
-        repack=task["kind"] == "default",
+        repack=_REPACK.get(task["kind"], "off"),
     ) as model:
         found = measure(model, task["tokens"], window)
     if window:

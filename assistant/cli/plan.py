@@ -55,7 +55,7 @@ def _find(settings: "Settings", model: str) -> Path:
 
 def describe_weights(settings: "Settings", path: Path) -> dict[str, Any]:
     """How a conversation begun now would hold the weights of `path`: bytes, tokens per second."""
-    from assistant.runtime.loading import LoadOptions, find_window
+    from assistant.runtime.loading import LoadOptions, find_window, may_repack
     from assistant.runtime.weight_window import WeightWindow
 
     config = settings.config
@@ -67,7 +67,8 @@ def describe_weights(settings: "Settings", path: Path) -> dict[str, Any]:
     except AssistantError as error:  # what else is known of the model is told all the same
         return {"mode": "none", "reason": error.what}
     if not isinstance(window, WeightWindow):
-        return {"mode": "mapped", "resident_share": 1.0, "bytes_per_token": 0}
+        told = {"mode": "mapped", "resident_share": 1.0, "bytes_per_token": 0}
+        return {**told, "repacked": may_repack(path, config.text("runtime.repack"))}
     window.close()
     told = describe(window.plan)
     names = ("resident_share", "bytes_per_token", "ram_bytes", "tokens_per_second")

@@ -129,6 +129,7 @@ def load_model(
         kv_cache_type=config.text("runtime.kv_cache_type"),
         flash_attention=config.text("runtime.flash_attention"),
         weight_window=config.text("runtime.weight_window"),
+        repack=config.text("runtime.repack"),
         on_progress=on_progress,
     )
 

@@ -6,7 +6,7 @@ for work beside it (post-think, a prompt read while it is typed) and may be drop
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Literal, Self
@@ -100,14 +100,14 @@ class Model:
         flash_attention: str = "auto",
         weight_window: str = "auto",
         window: WeightHook | None = None,
-        repack: bool = False,
+        repack: str = "off",
         on_progress: Callable[[float], None] | None = None,
     ) -> Self:
         """Load a GGUF. `on_progress` gets the share in [0, 1]; what it raises ends the loading.
 
-        `window` holds the weights; without one `weight_window` says how they are held. `repack`:
-        keep a second copy of most weights, as llama.cpp does where it is not told otherwise. Raises
-        ModelMissing, ModelUnreadable or OutOfMemory.
+        `window` holds the weights; without one `weight_window` says how they are held. `repack`: on,
+        off or auto (`loading.may_repack`); a window never does. Raises ModelMissing, ModelUnreadable
+        or OutOfMemory.
         """
         options = loading.LoadOptions(
             n_ctx=n_ctx,
@@ -117,9 +117,9 @@ class Model:
             n_sequences=n_sequences,
             kv_cache_type=kv_cache_type,
             flash_attention=flash_attention,
-            repack=repack,
         )
         loading.check_file(path)
+        options = replace(options, repack=loading.may_repack(path, repack))
         window = window or loading.find_window(path, weight_window, options)
         stop = StopFlag()
         try:

@@ -3,6 +3,7 @@
 import os
 import struct
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -146,6 +147,38 @@ def test_models_follow_one_another_and_a_closed_one_gives_its_memory_back():
         model.close()  # a second time does nothing
         sizes.append(resident_bytes())
     assert sizes[-1] < sizes[1] + (40 << 20)
+
+
+@pytest.mark.parametrize(
+    ("setting", "system", "free", "may"),
+    [
+        ("auto", b"AVX2 = 1 | AVX512 = 1 | ", 3001, True),
+        (
+            "auto",
+            b"AVX2 = 1 | AVX512 = 1 | ",
+            3000,
+            False,
+        ),  # no room for two copies and as much again
+        ("auto", b"AVX2 = 1 | AVX512 = 1 | ", None, False),
+        ("auto", b"AVX2 = 1 | AVX_VNNI = 1 | ", 1 << 40, False),
+        ("on", b"AVX2 = 1 | ", 0, True),
+        ("off", b"AVX512 = 1 | ", 1 << 40, False),
+    ],
+)
+def test_weights_are_repacked_where_that_gains_and_the_ram_is_ample(
+    setting: str,
+    system: bytes,
+    free: int | None,
+    may: bool,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+):
+    file = tmp_path / "model.gguf"
+    file.write_bytes(bytes(1000))
+    monkeypatch.setattr(loading, "available_bytes", lambda: free)
+    lib = SimpleNamespace(llama_print_system_info=lambda: system)
+    monkeypatch.setattr(loading, "llama", lambda: lib)
+    assert loading.may_repack(file, setting) is may
 
 
 def test_cores_are_counted_once_and_at_least_one():
