@@ -142,6 +142,18 @@ def _store(settings: Settings) -> Iterator[Finding]:
         yield Finding("store", "ok", f"whole; {told or 'empty'}.")
 
 
+def _index(settings: Settings) -> Iterator[Finding]:
+    with opened_memory(settings, datetime.now(UTC), read_only=True) as memory:
+        files = memory.check_index(settings.paths.index_dir)
+    for file, wrong in files.items():
+        if wrong:
+            what, remedy = f"{file} is of no use: {wrong}.", "Delete it: it is made anew."
+            yield Finding("recall index", "warning", what, remedy)
+    if not any(files.values()):
+        what = f"whole; {len(files)} files." if files else "none needed: all vectors are compared."
+        yield Finding("recall index", "ok", what)
+
+
 def _model(settings: Settings) -> Iterator[Finding]:
     from assistant.conversation.assemble import identify_model
 
@@ -214,6 +226,7 @@ CHECKS: Final[dict[str, Check]] = {
     "data directory": _data_dir,
     "permissions": _permissions,
     "store": _store,
+    "recall index": _index,
     "model": _model,
     "embedder": _embedder,
     "native library": _native,

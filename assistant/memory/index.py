@@ -132,13 +132,15 @@ class RecallIndex:
                 self._rebuild()
             return self._index.similarities(query, ids)
 
-    def verify(self) -> bool:
-        """Read all of the file again; one that is damaged is rebuilt. False where it was."""
-        with self._lock:
-            whole = self._index.verify()
-            if not whole:
-                self._rebuild()
-            return whole
+    def check_files(self) -> dict[Path, str]:
+        """What is wrong with each file, read as it is on disk; "" with a whole one. Writes nothing."""
+        files = (
+            {} if self._folder is None else {k: self._path(k.kind) for k in (LshIndex, HnswIndex)}
+        )
+        identity = self._source.identity()
+        return {
+            file: _problem(kind, file, identity) for kind, file in files.items() if file.exists()
+        }
 
     def erase(self) -> None:
         """Leave no vector in a file that the store no longer has. Call it after the rows went.
@@ -256,3 +258,14 @@ class RecallIndex:
             except OSError:
                 os.close(descriptor)
         return self._writer is not None
+
+
+def _problem(kind: type[LshIndex | HnswIndex], file: Path, identity: str) -> str:
+    try:
+        index = kind(file, identity, writable=False)
+    except IndexUnusable as reason:
+        return str(reason)
+    try:
+        return "" if index.verify() else "a damaged vector"
+    finally:
+        index.close()

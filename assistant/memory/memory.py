@@ -264,6 +264,11 @@ class Memory(DerivedMemory, KeptMemory):
             for (view, kind), (rows, _) in zip(views, found, strict=True)
         }
 
+    def check_index(self, index_dir: Path) -> dict[Path, str]:
+        """What is wrong with each file of the recall index, read whole; "" with a whole one. Writes
+        nothing, and does not wait for whoever uses them."""
+        return Meaning(index_dir, "auto").check_files(self.store)
+
     def query_text(self, query: str) -> str:
         """What to embed for a query: names of speakers are features, not words, so one that is
         named becomes "I", as its own messages have it."""

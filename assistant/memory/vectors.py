@@ -91,27 +91,32 @@ class Meaning:
 
     def refresh(self, store: Store, *, tidy: bool = False) -> None:
         """Catch up with the store; begin anew where it names another embedder."""
-        rows = store.read(
-            "SELECT e.id, e.dimension FROM embedders e JOIN meta ON meta.key = 'embedder'"
-            " AND meta.value = e.sha256"
-        )
-        embedder = (int(rows[0][0]), int(rows[0][1])) if rows else None
+        embedder = _embedder(store)
         if embedder != self._embedder:
             self.close()
             self._embedder = embedder
-            if embedder is not None:
-                self._indexes = {
-                    view: RecallIndex(
-                        self._folder,
-                        StoredVectors(store, *embedder, view),
-                        kind=self._kind,
-                        name=name,
-                        on_progress=self._on_progress,
-                    )
-                    for view, name in VIEWS.items()
-                }
+            self._indexes = self._attach(store, embedder)
         for index in self._indexes.values():
             index.refresh(tidy=tidy)
+
+    def check_files(self, store: Store) -> dict[Path, str]:
+        """What is wrong with each cache file of the store's embedder; "" with a whole one."""
+        attached = self._attach(store, _embedder(store)).values()
+        return {file: found for index in attached for file, found in index.check_files().items()}
+
+    def _attach(self, store: Store, embedder: tuple[int, int] | None) -> dict[int, RecallIndex]:
+        """An index for each view, which has read nothing yet."""
+        return {
+            view: RecallIndex(
+                self._folder,
+                StoredVectors(store, *embedder, view),
+                kind=self._kind,
+                name=name,
+                on_progress=self._on_progress,
+            )
+            for view, name in VIEWS.items()
+            if embedder is not None
+        }
 
     def fits(self, vector: FloatArray | None) -> bool:
         return vector is not None and bool(self._embedder) and len(vector) == self._embedder[1]  # type: ignore[index] # bool() above
@@ -138,11 +143,17 @@ class Meaning:
         for index in self._indexes.values():
             index.erase()
 
-    def verify(self) -> bool:
-        return all(index.verify() for index in self._indexes.values())
-
     def close(self) -> None:
         for index in self._indexes.values():
             index.close()
         self._indexes = {}
         self._embedder = None
+
+
+def _embedder(store: Store) -> tuple[int, int] | None:
+    """Row and dimension of the embedder whose vectors are recalled."""
+    rows = store.read(
+        "SELECT e.id, e.dimension FROM embedders e JOIN meta ON meta.key = 'embedder'"
+        " AND meta.value = e.sha256"
+    )
+    return (int(rows[0][0]), int(rows[0][1])) if rows else None

@@ -9,6 +9,7 @@ import pytest
 
 from assistant.cli.doctor import count_bytes
 from assistant.config import SETTINGS
+from assistant.memory import index
 from fakes import FakeModel
 
 
@@ -108,6 +109,30 @@ def test_doctor_sees_a_damaged_database(run, fake_model: FakeModel, data_dir: Pa
     ended = run("doctor")
     assert ended.code == 6
     assert "PROBLEM" in ended.out
+
+
+def test_doctor_reads_the_recall_index(
+    run, fake_model: FakeModel, data_dir: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def told() -> list[str]:
+        findings = run("doctor", "--json").json()["findings"]
+        found = [row for row in findings if row["check"] == "recall index"]
+        return [f"{row['verdict']} {row['what']} {row['remedy']}".strip() for row in found]
+
+    run("memory", "add", "I keep bees.")
+    assert told() == ["ok none needed: all vectors are compared."]
+    monkeypatch.setattr(index, "EXACT_BELOW", 1)
+    run("ask", "What do I keep?")
+    [file] = (data_dir / "index").glob("text.lsh")
+    n_files = len([*(data_dir / "index").glob("*.lsh")])
+    assert told() == [f"ok whole; {n_files} files."]
+    damaged = bytearray(file.read_bytes())
+    damaged[8200] ^= 4  # of the vector
+    file.write_bytes(damaged)
+    assert told() == [f"warning {file} is of no use: a damaged vector. Delete it: it is made anew."]
+    file.unlink()
+    run("ask", "What do I keep?")
+    assert told() == [f"ok whole; {n_files} files."]
 
 
 def test_doctor_sees_files_that_others_can_read(run, fake_model: FakeModel, data_dir: Path) -> None:
