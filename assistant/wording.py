@@ -19,6 +19,7 @@ _ESCAPE: Final = re.compile(
 UNSAFE: Final = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ufeff\ud800-\udfff]"
 )
+_PLURAL_END: Final = re.compile(r"(ies|s)(?= of |$)")
 _LINE_END: Final = re.compile("\r\n|[\r\u2028\u2029]")
 
 
@@ -39,3 +40,12 @@ def count(n: int, noun: str) -> str:
         f"{noun[:-1]}ies" if noun.endswith("y") else noun + ("es" if noun.endswith("s") else "s")
     )
     return f"{n} {noun if n == 1 else plural}"
+
+
+def count_of(n: int, plural: str) -> str:
+    """The same of a noun that is known by its plural: "1 memory", "1 line of prompt history"."""
+    return f"{n} {plural if n != 1 else _PLURAL_END.sub(_singular_end, plural, count=1)}"
+
+
+def _singular_end(end: re.Match[str]) -> str:
+    return "y" if end[1] == "ies" else ""

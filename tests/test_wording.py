@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from assistant.wording import clean, one_line
+from assistant.wording import clean, count_of, one_line
 
 
 @pytest.mark.parametrize(
@@ -42,3 +42,11 @@ def test_cleaned_text_holds_nothing_a_terminal_acts_on(text: str) -> None:
     assert not any(0x7F <= ord(char) <= 0x9F for char in kept)
     assert clean(kept) == kept
     assert "\n" not in one_line(text)
+
+
+def test_one_of_a_noun_that_is_known_by_its_plural() -> None:
+    named = ("memories", "messages", "lines of prompt history", "bytes")
+    assert [count_of(1, plural) for plural in named] == [
+        "1 memory", "1 message", "1 line of prompt history", "1 byte",
+    ]  # fmt: skip
+    assert count_of(2, "memories") == "2 memories"

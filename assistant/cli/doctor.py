@@ -19,7 +19,7 @@ from assistant.cli.opening import opened_memory
 from assistant.cli.output import print_json, print_text
 from assistant.cli.settings import Settings
 from assistant.errors import AssistantError, ModelMissing
-from assistant.wording import one_line
+from assistant.wording import count_of, one_line
 
 Verdict = Literal["ok", "warning", "problem"]
 MARKS: Final[dict[Verdict, str]] = {"ok": "ok     ", "warning": "warning", "problem": "PROBLEM"}
@@ -138,7 +138,7 @@ def _store(settings: Settings) -> Iterator[Finding]:
         remedy = "Run `assistant memory restore` with the newest backup."
         yield Finding("store", "problem", line, remedy, 6)
     if not broken:
-        told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
+        told = ", ".join(count_of(count, name) for name, count in counts.items() if count)
         yield Finding("store", "ok", f"whole; {told or 'empty'}.")
 
 
@@ -150,7 +150,11 @@ def _index(settings: Settings) -> Iterator[Finding]:
             what, remedy = f"{file} is of no use: {wrong}.", "Delete it: it is made anew."
             yield Finding("recall index", "warning", what, remedy)
     if not any(files.values()):
-        what = f"whole; {len(files)} files." if files else "none needed: all vectors are compared."
+        what = (
+            f"whole; {count_of(len(files), 'files')}."
+            if files
+            else "none needed: all vectors are compared."
+        )
         yield Finding("recall index", "ok", what)
 
 

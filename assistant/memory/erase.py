@@ -6,7 +6,6 @@ bytes, by a rebuilt word index, an emptied WAL and a vacuumed file. Knows no ran
 """
 
 import json
-import re
 import sqlite3
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -22,6 +21,7 @@ from assistant.memory.schema import Store, renew_generation, translated
 from assistant.memory.summaries import forget_sources
 from assistant.memory.words import content_words, find_postings, stem
 from assistant.paths import Paths, unfinished_copies, whole_file
+from assistant.wording import count_of
 
 REPEATED_WORDS: Final = 0.75  # share of an erased text's content words that a repetition holds
 MIN_WORDS: Final = 3  # content words; a shorter text is repeated by chance
@@ -41,18 +41,13 @@ class Receipt:
 
     def lines(self, text_of: Callable[[int], str] | None = None) -> list[str]:
         """For the person: what is gone, what is left, what went wrong. `text_of` a memory quotes it."""
-        lines = [f"{n} {sort if n != 1 else _one(sort)} erased" for sort, n in self.counts.items()]
+        lines = [f"{count_of(n, sort)} erased" for sort, n in self.counts.items()]
         if self.repeats:
             quoted = [f"{id} {text_of(id)}" if text_of else str(id) for id in self.repeats]
             listed = "".join(f"\n  {line}" for line in quoted) if text_of else ", ".join(quoted)
             lines.append(f"Memories that say much the same and are kept: {listed}")
         lines.append("Backups and exports that you made yourself elsewhere are not touched.")
         return lines + self.problems
-
-
-def _one(sort: str) -> str:
-    """ "memories" -> "memory", "lines of prompt history" -> "line of prompt history"."""
-    return re.sub(r"(ies|s)(?= of |$)", lambda end: "y" if end[1] == "ies" else "", sort, count=1)
 
 
 def erase(store: Store, ids: Collection[int], now: datetime, paths: Paths | None) -> Receipt:

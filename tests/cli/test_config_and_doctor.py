@@ -10,6 +10,7 @@ import pytest
 from assistant.cli.doctor import count_bytes
 from assistant.config import SETTINGS
 from assistant.memory import index
+from assistant.wording import count_of
 from fakes import FakeModel
 
 
@@ -125,14 +126,14 @@ def test_doctor_reads_the_recall_index(
     run("ask", "What do I keep?")
     [file] = (data_dir / "index").glob("text.lsh")
     n_files = len([*(data_dir / "index").glob("*.lsh")])
-    assert told() == [f"ok whole; {n_files} files."]
+    assert told() == [f"ok whole; {count_of(n_files, 'files')}."]
     damaged = bytearray(file.read_bytes())
     damaged[8200] ^= 4  # of the vector
     file.write_bytes(damaged)
     assert told() == [f"warning {file} is of no use: a damaged vector. Delete it: it is made anew."]
     file.unlink()
     run("ask", "What do I keep?")
-    assert told() == [f"ok whole; {n_files} files."]
+    assert told() == [f"ok whole; {count_of(n_files, 'files')}."]
 
 
 def test_doctor_sees_files_that_others_can_read(run, fake_model: FakeModel, data_dir: Path) -> None:
