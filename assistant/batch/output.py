@@ -106,7 +106,7 @@ def _read_note(file: Path) -> Json:
 
 
 def _whole_rows(file: Path) -> dict[str, Json]:
-    """The answered rows by id. What is no whole line of ours was torn by a crash and is dropped."""
+    """The answered rows by id. What is no whole line of ours, torn by a crash or foreign, is dropped."""
     rows: dict[str, Json] = {}
     text = file.read_text("utf-8", errors="replace")
     for line in text.split("\n"):  # an answer may hold other ends of lines
@@ -114,7 +114,8 @@ def _whole_rows(file: Path) -> dict[str, Json]:
             row = json.loads(line)
         except ValueError:
             continue
-        if isinstance(row, dict) and row.get("status") == "ok":
+        ours = isinstance(row, dict) and {"id", "answer"} <= row.keys()
+        if ours and row.get("status") == "ok":
             rows[str(row["id"])] = row
     return rows
 

@@ -122,13 +122,14 @@ def test_a_failed_row_is_written_and_the_batch_ends_in_5(
     assert "First of all" in fake_model.prompts[-1], "the session goes on where it was"
 
 
-def test_a_torn_last_line_is_dropped_and_answered_again(
-    run, fake_model: FakeModel, table: Path, tmp_path: Path
+@pytest.mark.parametrize("strange", [b"", b'{"status": "ok"}\n', b"[]\n\xff\n"])
+def test_a_torn_last_line_or_a_strange_one_is_dropped_and_answered_again(
+    run, fake_model: FakeModel, table: Path, tmp_path: Path, strange: bytes
 ) -> None:
     out = tmp_path / "out"
     run("batch", str(table), "-o", str(out))
     whole = out.read_bytes()
-    out.write_bytes(whole[: len(whole) - 40])
+    out.write_bytes(strange + whole[: len(whole) - 40])
     assert run("batch", str(table), "-o", str(out), "--resume").code == 0
     assert Counter(str(row["id"]) for row in answers(out)) == Counter("abc4ef")
 
