@@ -19,7 +19,7 @@ from assistant.errors import AssistantError
 from assistant.tui import tidy
 from assistant.tui.commands import CommandProvider
 from assistant.tui.history import PromptHistory
-from assistant.tui.keys import keys_of, read_keymap
+from assistant.tui.keys import keys_of, know_alt_enter, read_keymap
 from assistant.tui.power import on_battery
 from assistant.tui.providers import ChatProvider, MemoryProvider, ModelProvider, SettingProvider
 from assistant.tui.screens.chat import ChatScreen
@@ -96,6 +96,7 @@ class AssistantApp(App[int]):
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         super().__init__()
+        know_alt_enter()
         self.history = history or PromptHistory()
         self.backend = Backend(engine, open_store, clock)
         self.facts = facts or Facts()

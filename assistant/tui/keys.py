@@ -5,8 +5,10 @@ A person's own keys come from `chat.keys` as "prompt.send=ctrl+s"; what is bound
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Final
+from enum import StrEnum
+from typing import Any, Final
 
+from textual._ansi_sequences import ANSI_SEQUENCES_KEYS
 from textual.binding import Binding
 from textual.dom import DOMNode
 
@@ -21,6 +23,19 @@ _NAMES: Final = {
     "pagedown": "page down",
     "escape": "esc",
 }
+
+
+class _Key(StrEnum):
+    """What Textual's own names of keys lack."""
+
+    ALT_ENTER = "alt+enter"
+
+
+def know_alt_enter() -> None:
+    """Have ESC CR read as alt+enter, where a terminal speaks no newer protocol. Textual, whose table has
+    no such sequence, makes it a plain enter: a line that was to be broken would be sent."""
+    table: dict[str, Any] = ANSI_SEQUENCES_KEYS  # type: ignore[assignment]  # a dict it is
+    table.setdefault("\x1b\r", (_Key.ALT_ENTER,))
 
 
 @dataclass(frozen=True, slots=True)

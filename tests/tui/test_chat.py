@@ -7,6 +7,7 @@ from time import perf_counter, sleep
 
 import pytest
 from textual import events
+from textual._xterm_parser import XTermParser
 
 from assistant.errors import ModelMissing
 from assistant.tui.history import PromptHistory
@@ -119,6 +120,13 @@ async def test_a_newline_key_breaks_the_line_and_sends_nothing(key: str) -> None
         await pilot.press("a", key, "b")
         assert app.screen.query_one(PromptInput).text == "a\nb"
         assert engine.asked == []
+
+
+def test_alt_enter_is_known_where_a_terminal_sends_it_as_escape_and_return() -> None:
+    make_app(FakeEngine(FakeStore()))
+    parser = XTermParser()
+    read = [token for bytes in ("\x1b\r", "\r") for token in parser.feed(bytes)]
+    assert [token.key for token in read if isinstance(token, events.Key)] == ["alt+enter", "enter"]
 
 
 async def test_enter_in_one_burst_with_the_text_sends_it_all() -> None:
