@@ -151,6 +151,7 @@ class Engine:
         return self._turn(text, now, options)
 
     def _turn(self, text: str, now: datetime, options: AskOptions) -> Iterator[Event]:
+        self.history.forget_erased(self._model, self._room)
         encoded = encode(text, self.embedder, now, before=self.history.last_reply)
         turn = self._begin(encoded, now, options)  # 1 the message is safe before anything else
         draft, recalled, prompt = Draft(), Recall(text), None
@@ -175,6 +176,7 @@ class Engine:
 
     def prepare(self, text: str, now: datetime, options: AskOptions) -> Prepared:
         """The first half of a turn; `complete` is the second. For a batch of many at once."""
+        self.history.forget_erased(self._model, self._room)
         encoded = encode(text, self.embedder, now, before=self.history.last_reply)
         turn = self._begin(encoded, now, options)
         recalled = self._recall(encoded, turn, now, options)
@@ -239,6 +241,7 @@ class Engine:
         """
         self._keep_state()
         self._drop_guess()
+        self.history.forget_erased(self._model, self._room)
         self.history.open(conversation_id)
         self.mode = mode
         if self._model is not None:
@@ -260,6 +263,7 @@ class Engine:
 
         The next turn then evaluates its own text only. Ends at `stop`.
         """
+        self.history.forget_erased(self._model, self._room)
         messages = history_messages(self.behaviour.system, self.history.turns)
         if self._model is not None and messages:
             self._begin_stoppable()
@@ -277,6 +281,7 @@ class Engine:
         if self._model is None or not text.strip():
             return None
         self._begin_stoppable()
+        self.history.forget_erased(self._model, self._room)
         self._guessing, turns = True, self.history.turns
         try:
             encoded = encode(text, self.embedder, now)

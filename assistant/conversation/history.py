@@ -4,12 +4,13 @@ Knows the store's messages and the saved KV states; nothing of recall or generat
 where the context window's share begins, and what begins earlier stays recallable.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from assistant.conversation.ports import LanguageModel
 from assistant.conversation.prompt import PastTurn, Room, fit_history, past_turns
 from assistant.conversation.states import KeptStates
+from assistant.errors import NotFound
 from assistant.memory.memory import Memory
 
 SEQUENCE: Final = 0  # holds the open conversation's prefix
@@ -25,6 +26,7 @@ class History:
         self.running: int | None = None  # the turn that is not finished, and no history yet
         self._memory = memory
         self._states = states
+        self._generation = memory.generation  # of the store, when the turns were read
 
     @property
     def next_number(self) -> int:
@@ -53,6 +55,26 @@ class History:
         n_characters = model.n_ctx * N_CHARACTERS_A_TOKEN
         self.turns = turns[starts[0] :] if starts else _recent(turns, n_characters)
 
+    def forget_erased(self, model: LanguageModel | None, room: Callable[[], Room]) -> None:
+        """Read the turns anew where something was erased since, by another program too."""
+        if not self.is_outdated:
+            return
+        self._generation = self._memory.generation
+        if self.conversation_id is None:
+            return
+        try:
+            self.open(self.conversation_id)
+        except NotFound:  # the whole conversation: the next message begins another
+            self.open(None)
+        if model is not None:
+            model.drop_sequence(SEQUENCE)
+            self.restore(model, room())
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the turns, or the KV cache, may hold what was erased."""
+        return self._memory.generation != self._generation
+
     def recorded(
         self, conversation_id: int, model: LanguageModel, room: Room, before: int | None = None
     ) -> list[PastTurn]:
@@ -74,7 +96,7 @@ class History:
 
     def keep_state(self, model: LanguageModel) -> None:
         """Save the KV state, so that the conversation reopens without being read again."""
-        if self._states and self.conversation_id is not None and self.turns:
+        if self._states and self.conversation_id and self.turns and not self.is_outdated:
             self._states.keep(self.conversation_id, self.turns[0].turn_id, model, SEQUENCE)
 
 

@@ -73,6 +73,11 @@ class Memory(DerivedMemory, KeptMemory):
     def read_only(self) -> bool:
         return self.store.read_only
 
+    @property
+    def generation(self) -> str | None:
+        """Another one when something was erased, by any program: what was read before may be gone."""
+        return self.store.meta("generation")
+
     # --- the embedder ---------------------------------------------------------------------
 
     @property
