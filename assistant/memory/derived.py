@@ -112,10 +112,12 @@ class DerivedMemory(AgeingMemory):
         surprise: float | None = None,
     ) -> list[Outcome] | None:
         """Store what one job derived, strengthen what its reply quoted, and mark it done: one
-        transaction. None, and nothing is written, where the lease went to another owner."""
+        transaction. None, and nothing is written, where the lease went to another owner. Of a message
+        that is hidden by now nothing is kept; the turn is thought over again when it comes back."""
         with self.store.write() as connection:
             if not jobs.owns(connection, job, owner):
                 return None
+            new = [thought for thought in new if not thoughts.is_source_hidden(connection, thought)]
             outcomes = [
                 thoughts.insert_thought(
                     connection,

@@ -5,7 +5,9 @@ takes the oldest; a job whose owner died is taken again when the lease has run o
 MAX_ATTEMPTS. Knows no work.
 """
 
+import json
 import sqlite3
+from collections.abc import Collection
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -90,6 +92,27 @@ def queue_again(connection: sqlite3.Connection) -> None:
     connection.execute(
         "UPDATE jobs SET state = 'queued', attempts = 0, finished = NULL, error = NULL"
         " WHERE state IN ('done', 'failed')"
+    )
+
+
+def queue_turns(connection: sqlite3.Connection, memory_ids: Collection[int], since: str) -> None:
+    """Queue the turns of memories that come back, where they were thought over since: nothing was
+    kept of what was hidden then. `since` is a stored time."""
+    connection.execute(
+        "UPDATE jobs SET state = 'queued', attempts = 0, finished = NULL, error = NULL"
+        " WHERE state IN ('done', 'failed') AND finished >= ? AND turn_id IN"
+        " (SELECT m.turn_id FROM memories m WHERE m.id IN (SELECT value FROM json_each(?)))",
+        (since, json.dumps(list(memory_ids))),
+    )
+
+
+def queue_unthought(connection: sqlite3.Connection, turn_id: int) -> None:
+    """Queue a turn of which no thought was kept: it may have been hidden when it was thought over."""
+    connection.execute(
+        "UPDATE jobs SET state = 'queued', attempts = 0, finished = NULL, error = NULL"
+        " WHERE state IN ('done', 'failed') AND turn_id = ?1 AND NOT EXISTS (SELECT 1 FROM thoughts t"
+        " JOIN messages m ON m.id = t.source_message_id WHERE m.turn_id = ?1)",
+        (turn_id,),
     )
 
 

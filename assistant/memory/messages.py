@@ -14,6 +14,7 @@ from typing import Any, Final
 from assistant.errors import NotFound
 from assistant.memory.cues import cues_of
 from assistant.memory.entity_graph import insert_mentions
+from assistant.memory.jobs import queue_unthought
 from assistant.memory.schema import Store, from_text, to_text
 from assistant.memory.vectors import CONTEXT_VIEW, TEXT_VIEW
 from assistant.native import quantise_int8
@@ -114,6 +115,7 @@ def choose_branch(connection: sqlite3.Connection, turn_id: int) -> None:
         " IN (SELECT memory_id FROM thoughts WHERE superseded_by IS NOT NULL)",
         (turn_id,),
     )
+    queue_unthought(connection, turn_id)
 
 
 def read_branches(store: Store, turn_id: int) -> list[int]:

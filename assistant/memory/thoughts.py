@@ -102,6 +102,17 @@ def _unwanted(connection: sqlite3.Connection, new: NewThought) -> Outcome | None
     return None
 
 
+def is_source_hidden(connection: sqlite3.Connection, new: NewThought) -> bool:
+    """Whether the message of a new thought was forgotten since, with its chat perhaps, or is of a
+    branch that is not the chosen one."""
+    row = connection.execute(
+        "SELECT 1 FROM memories WHERE message_id = ? AND kind = 'message'"
+        " AND state IN ('forgotten', 'superseded')",
+        (new.source_message_id,),
+    ).fetchone()
+    return row is not None
+
+
 def _source(connection: sqlite3.Connection, new: NewThought) -> Any:
     row = connection.execute(
         "SELECT * FROM messages WHERE id = ?", (new.source_message_id,)

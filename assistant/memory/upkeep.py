@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from assistant.errors import NotFound
-from assistant.memory import browse, journal, summaries, transfer
+from assistant.memory import browse, jobs, journal, summaries, transfer
 from assistant.memory.browse import MemoryFilter, MemoryRow
 from assistant.memory.erase import Receipt, erase, find_traces
 from assistant.memory.schema import Store, to_text
@@ -125,13 +125,15 @@ class KeptMemory:
         """Take back the last operation: its kind and the memories restored. Raises NotFound."""
         with self.store.write(durable=True) as connection:
             row = connection.execute(
-                "SELECT id, kind, before, conversation_id FROM operations WHERE undone IS NULL"
+                "SELECT id, kind, at, before, conversation_id FROM operations WHERE undone IS NULL"
                 " ORDER BY id DESC LIMIT 1"
             ).fetchone()
             if row is None:
                 raise NotFound("There is nothing to undo.")
             before = json.loads(row["before"])
             journal.take_back(connection, row["kind"], before, now)
+            if row["kind"] in ("forget", "delete"):
+                jobs.queue_turns(connection, [memory_id for memory_id, _ in before], row["at"])
             days = connection.execute(
                 "SELECT DISTINCT substr(m.created, 1, 10) FROM json_each(?) b"
                 " JOIN memories m ON m.id = json_extract(b.value, '$[0]')",

@@ -470,3 +470,36 @@ def test_what_is_not_there_is_not_found(memory: Memory) -> None:
     ):
         with pytest.raises(NotFound):
             act()
+
+
+@pytest.mark.parametrize("hides", ["forget", "delete", "replace"])
+def test_nothing_is_derived_from_a_message_that_was_hidden_before_its_turn_was_thought_over(
+    memory: Memory, hides: str
+) -> None:
+    turn = say(memory, "My locker code is 4711.")
+    if hides == "forget":
+        rows = memory.memories(kinds=["message"], roles=["user"])
+        memory.forget([row.id for row in rows], NOW)
+    elif hides == "delete":
+        memory.delete_conversation(turn.conversation_id, NOW)
+    else:
+        other = EncodedText("Never mind.", "Never mind.", None)
+        conversation_id = turn.conversation_id
+        memory.begin_turn(other, NOW, conversation_id=conversation_id, replaces=turn.id)
+    later = NOW + timedelta(minutes=5)
+    new = NewThought("My locker code is 4711.", turn.message_id, "rules", "1")
+
+    def think_over() -> None:
+        job = memory.next_job("worker", later)
+        assert job is not None
+        assert memory.finish_job(job, "worker", [new], later) is not None
+
+    think_over()
+    assert memory.thoughts() == []
+    assert "4711" not in "".join(m.text for m in memory.recall("locker code", None, NOW).memories)
+    if hides == "replace":
+        memory.choose_branch(turn.id)
+    else:
+        memory.undo(later)
+    think_over()
+    assert texts(memory) == {"My locker code is 4711."}
