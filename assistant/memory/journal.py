@@ -8,11 +8,12 @@ Functions take the connection of a running transaction (`Store.write`).
 
 import json
 import sqlite3
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from datetime import datetime
 from typing import Any
 
 from assistant.errors import NotFound
+from assistant.memory.messages import follow_branches
 from assistant.memory.schema import to_text
 from assistant.memory.slots import ends
 from assistant.memory.thought_rows import PERSON, Operation, record
@@ -53,6 +54,26 @@ def hide(
     reason = "" if kind == "forget" else kind
     before, after = {"state": state}, {"state": "forgotten"}
     _record_of_memory(connection, memory_id, "forget", now, reason, before, after)
+
+
+def hide_as_its_place(connection: sqlite3.Connection, message_id: int) -> None:
+    """A message that comes when its branch was replaced, or its chat deleted, is hidden with it; what
+    brings the chat back brings the message back."""
+    rows = connection.execute(
+        "SELECT m.id, m.conversation_id FROM memories m JOIN conversations c"
+        " ON c.id = m.conversation_id AND c.hidden = 1 WHERE m.message_id = ?",
+        (message_id,),
+    ).fetchall()
+    for row in rows:
+        connection.execute("UPDATE memories SET state = 'forgotten' WHERE id = ?", (row["id"],))
+        connection.execute(
+            "UPDATE operations SET before = json_insert(before, '$[#]', json_array(?, 'active'))"
+            " WHERE kind = 'delete' AND conversation_id = ? AND undone IS NULL",
+            (row["id"], row["conversation_id"]),
+        )
+    if not rows:
+        came = connection.execute("SELECT id FROM memories WHERE message_id = ?", (message_id,))
+        follow_branches(connection, [row[0] for row in came.fetchall()])
 
 
 def pin(
@@ -97,9 +118,8 @@ def take_back(
         connection.execute("UPDATE memories SET state = ? WHERE id = ?", (state, memory_id))
         _record_of_memory(connection, memory_id, "undo", now, kind, None, {"state": state})
     _reopen(connection, ids)
-    for memory_id, state in before:
-        if state == "active":
-            _give_way(connection, memory_id, now)
+    follow_branches(connection, ids)
+    give_way(connection, [memory_id for memory_id, state in before if state != "forgotten"], now)
 
 
 def _reopen(connection: sqlite3.Connection, memory_ids: list[int]) -> None:
@@ -118,21 +138,23 @@ def _reopen(connection: sqlite3.Connection, memory_ids: list[int]) -> None:
             )
 
 
-def _give_way(connection: sqlite3.Connection, memory_id: int, now: datetime) -> None:
-    """A thought that comes back does not stand beside a later value of its single-valued slot, said
-    since the act that is undone."""
-    later = connection.execute(
-        "SELECT t.id AS id, t.relation, t.object, n.id AS later, n.object AS value, o.text"
-        " FROM thoughts t JOIN thoughts n ON n.subject = t.subject AND n.relation = t.relation"
-        " JOIN memories o ON o.id = n.memory_id WHERE t.memory_id = ? AND n.confirmed = 1"
-        " AND o.state = 'active' AND n.id > t.id ORDER BY n.id DESC",
-        (memory_id,),
-    )
-    for row in later:
-        if ends(row["relation"], row["object"], row["value"], row["text"]):
-            reason = f"another value of {row['relation']}"
-            supersede(connection, row["id"], row["later"], now, PERSON, reason)
-            return
+def give_way(connection: sqlite3.Connection, memory_ids: Iterable[int], now: datetime) -> None:
+    """Thoughts that come back do not stand beside a later value of their single-valued slot, said
+    while they were hidden."""
+    for memory_id in memory_ids:
+        later = connection.execute(
+            "SELECT t.id AS id, t.relation, t.object, n.id AS later, n.object AS value, o.text"
+            " FROM thoughts t JOIN thoughts n ON n.subject = t.subject AND n.relation = t.relation"
+            " JOIN memories m ON m.id = t.memory_id JOIN memories o ON o.id = n.memory_id"
+            " WHERE t.memory_id = ? AND t.confirmed = 1 AND m.state = 'active' AND n.confirmed = 1"
+            " AND o.state = 'active' AND n.id > t.id ORDER BY n.id DESC",
+            (memory_id,),
+        ).fetchall()
+        for row in later:
+            if ends(row["relation"], row["object"], row["value"], row["text"]):
+                reason = f"another value of {row['relation']}"
+                supersede(connection, row["id"], row["later"], now, PERSON, reason)
+                break
 
 
 def _record_of_memory(

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from assistant.errors import NotFound
-from assistant.memory import messages
+from assistant.memory import journal, messages
 from assistant.memory.ageing import any_vector
 from assistant.memory.caches import Caches
 from assistant.memory.choosing import Room
@@ -138,6 +138,7 @@ class Memory(DerivedMemory, KeptMemory):
                 speaker=speaker,
                 embedder=self._embedder_row(connection, any_vector(encoded)),
             )
+            journal.hide_as_its_place(connection, message_id)
             number = connection.execute(
                 "SELECT number FROM turns WHERE id = ?", (turn_id,)
             ).fetchone()[0]
@@ -170,6 +171,7 @@ class Memory(DerivedMemory, KeptMemory):
                 embedder=self._embedder_row(connection, any_vector(encoded)),
             )
             messages.finish_turn(connection, turn, recall, now, prompt, think=think)
+            journal.hide_as_its_place(connection, message_id)
         return message_id
 
     def record_message(
@@ -300,7 +302,9 @@ class Memory(DerivedMemory, KeptMemory):
     def choose_branch(self, turn_id: int) -> None:
         """Make a branch the one that is read and recalled. Raises NotFound."""
         with self.store.write(durable=True) as connection:
-            messages.choose_branch(connection, turn_id)
+            came = messages.choose_branch(connection, turn_id)
+            last_used = self.conversation(self.turn(turn_id).conversation_id).last_used
+            journal.give_way(connection, came, last_used)
 
     def prompt_of(self, turn_id: int) -> str:
         """What the model was given in a turn, as `finish_turn` got it."""

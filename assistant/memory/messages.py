@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from assistant.errors import NotFound
+from assistant.memory import summaries
 from assistant.memory.cues import cues_of
 from assistant.memory.entity_graph import insert_mentions
 from assistant.memory.jobs import queue_unthought
@@ -87,11 +88,19 @@ def insert_turn(
 
 def _retire_branches(connection: sqlite3.Connection, conversation_id: int, number: int) -> None:
     """Leave a turn without a chosen branch. What its branches said is kept and not recalled: a
-    regenerated turn would else be found twice."""
-    connection.execute(
-        "UPDATE memories SET state = 'superseded' WHERE state = 'active' AND turn_id IN"
-        " (SELECT id FROM turns WHERE conversation_id = ? AND number = ? AND active = 1)",
+    regenerated turn would else be found twice. Nor do summaries tell of it."""
+    rows = connection.execute(
+        "SELECT m.id, m.created, c.last_used FROM memories m JOIN turns t ON t.id = m.turn_id"
+        " JOIN conversations c ON c.id = t.conversation_id WHERE m.state IN ('active', 'faded')"
+        " AND t.conversation_id = ? AND t.number = ? AND t.active = 1",
         (conversation_id, number),
+    ).fetchall()
+    if rows:
+        now = from_text(rows[0]["last_used"])
+        summaries.forget_sources(connection, [row["id"] for row in rows], now)
+        summaries.renew_days(connection, {row["created"][:10] for row in rows})
+    connection.executemany(
+        "UPDATE memories SET state = 'superseded' WHERE id = ?", [(row["id"],) for row in rows]
     )
     connection.execute(
         "UPDATE turns SET active = 0 WHERE conversation_id = ? AND number = ?",
@@ -99,23 +108,45 @@ def _retire_branches(connection: sqlite3.Connection, conversation_id: int, numbe
     )
 
 
-def choose_branch(connection: sqlite3.Connection, turn_id: int) -> None:
-    """Make one of a turn's branches the active one. Raises NotFound."""
+def choose_branch(connection: sqlite3.Connection, turn_id: int) -> list[int]:
+    """Make one of a turn's branches the active one; returns its memories. Raises NotFound."""
     row = connection.execute(
         "SELECT conversation_id, number, active FROM turns WHERE id = ?", (turn_id,)
     ).fetchone()
     if row is None:
         raise NotFound(f"There is no turn {turn_id}.")
     if row["active"]:
-        return
+        return []
     _retire_branches(connection, row["conversation_id"], row["number"])
     connection.execute("UPDATE turns SET active = 1 WHERE id = ?", (turn_id,))
-    connection.execute(
-        "UPDATE memories SET state = 'active' WHERE turn_id = ? AND state = 'superseded' AND id NOT"
-        " IN (SELECT memory_id FROM thoughts WHERE superseded_by IS NOT NULL)",
-        (turn_id,),
-    )
+    memory_ids = [
+        found[0]
+        for found in connection.execute("SELECT id FROM memories WHERE turn_id = ?", (turn_id,))
+    ]
+    follow_branches(connection, memory_ids)
     queue_unthought(connection, turn_id)
+    return memory_ids
+
+
+def follow_branches(connection: sqlite3.Connection, memory_ids: Sequence[int]) -> None:
+    """Let memories that come back be recalled where their turn is the chosen branch, and only there:
+    another one may have been chosen while they were hidden."""
+    marks = ",".join("?" * len(memory_ids))
+    connection.execute(
+        "UPDATE memories SET state = 'superseded' WHERE state IN ('active', 'faded')"
+        f" AND id IN ({marks}) AND turn_id IN (SELECT id FROM turns WHERE active = 0)",
+        memory_ids,
+    )
+    connection.execute(
+        f"UPDATE memories SET state = 'active' WHERE state = 'superseded' AND id IN ({marks})"
+        " AND turn_id IN (SELECT id FROM turns WHERE active = 1) AND id NOT IN"
+        " (SELECT memory_id FROM thoughts WHERE superseded_by IS NOT NULL)",
+        memory_ids,
+    )
+    days = connection.execute(
+        f"SELECT DISTINCT substr(created, 1, 10) FROM memories WHERE id IN ({marks})", memory_ids
+    ).fetchall()
+    summaries.renew_days(connection, [day for (day,) in days])
 
 
 def read_branches(store: Store, turn_id: int) -> list[int]:
