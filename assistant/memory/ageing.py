@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from assistant.memory import (
+    browse,
     consolidate,
     episodes,
     import_formats,
@@ -120,10 +121,7 @@ class AgeingMemory:
         """
         lines = portrait.read_portrait(self.store).lines
         found = messages.read_memories(self.store, [line.memory_id for line in lines])
-        barred = self.store.read(
-            "SELECT memory_id FROM exclusions WHERE conversation_id = ?", (conversation_id,)
-        )
-        kept_out = {row[0] for row in barred}
+        kept_out = browse.excluded_memories(self.store, conversation_id)
         return [
             replace(found[line.memory_id], signals={"portrait": 1.0})
             for line in lines

@@ -191,6 +191,23 @@ def include(connection: sqlite3.Connection, memory_id: int, conversation_id: int
     )
 
 
+_EXCLUDED: Final = (
+    "WITH excluded (id) AS (SELECT memory_id FROM exclusions WHERE conversation_id = ?1),"
+    " same (id) AS (SELECT id FROM excluded UNION SELECT m.id FROM memories m WHERE m.message_id IN"
+    " (SELECT x.message_id FROM memories x JOIN excluded USING (id)))"
+    " SELECT id FROM same UNION SELECT s.memory_id FROM summaries s JOIN summary_sources o"
+    " ON o.summary_id = s.id WHERE o.memory_id IN (SELECT id FROM same)"
+)
+
+
+def excluded_memories(store: Store, conversation_id: int | None) -> set[int]:
+    """What the person keeps out of a conversation, with what was made of it since: a thought that was
+    derived or edited later, a summary that holds its words."""
+    if conversation_id is None:
+        return set()
+    return {int(row[0]) for row in store.read(_EXCLUDED, (conversation_id,))}
+
+
 def count_everything(store: Store) -> dict[str, int]:
     """How many rows of each sort the store holds, and its size on disk."""
     counts = {

@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from assistant.memory.browse import excluded_memories
 from assistant.memory.caches import Caches
 from assistant.memory.choosing import Room, choose
 from assistant.memory.columns import KINDS, Columns
@@ -136,12 +137,8 @@ def _barred(store: Store, columns: Columns, query: Query) -> BoolArray:
     barred = np.zeros(columns.n, np.bool_)
     for turn in query.exclude_turns:
         barred |= columns.turn == turn
-    if query.conversation_id is not None:
-        excluded = store.read(
-            "SELECT memory_id FROM exclusions WHERE conversation_id = ?", (query.conversation_id,)
-        )
-        if excluded:
-            barred |= np.isin(columns.id, [row[0] for row in excluded])
+    if excluded := excluded_memories(store, query.conversation_id):
+        barred |= np.isin(columns.id, list(excluded))
     return barred
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
+from assistant.memory.browse import excluded_memories
 from assistant.memory.choosing import Room
 from assistant.memory.messages import read_memories
 from assistant.memory.schema import Store
@@ -36,7 +37,6 @@ SELECT l.origin, m.id, m.turn_id FROM later l CROSS JOIN thoughts t ON t.id = l.
   CROSS JOIN memories m ON m.id = t.memory_id
 WHERE t.superseded_by IS NULL AND m.state = 'active' AND m.searchable AND NOT EXISTS (
   SELECT 1 FROM memories c WHERE c.id IN ({chosen}) AND c.message_id = m.message_id)
-AND NOT EXISTS (SELECT 1 FROM exclusions x WHERE x.memory_id = m.id AND x.conversation_id = ?1)
 ORDER BY l.origin, m.id
 """
 
@@ -56,8 +56,13 @@ def add_successors(
     if not recall.memories:
         return recall
     recall = replace(recall, memories=_marked(store, recall.memories))
-    found = _find(store, [memory.id for memory in recall.memories], conversation_id)
-    wanted = {origin: memory for origin, memory, turn in found if turn not in exclude_turns}
+    found = _find(store, [memory.id for memory in recall.memories])
+    excluded = excluded_memories(store, conversation_id)
+    wanted = {
+        origin: memory
+        for origin, memory, turn in found
+        if turn not in exclude_turns and memory not in excluded
+    }
     if not wanted:
         return recall
     successors = read_memories(store, list(set(wanted.values())))
@@ -89,12 +94,10 @@ def _marked(store: Store, memories: Sequence[RecalledMemory]) -> tuple[RecalledM
     )
 
 
-def _find(
-    store: Store, chosen: Sequence[int], conversation_id: int | None
-) -> list[tuple[int, int, int | None]]:
+def _find(store: Store, chosen: Sequence[int]) -> list[tuple[int, int, int | None]]:
     """(memory, the memory that says what holds now, its turn) of each that was replaced."""
-    marks = ",".join(f"?{at}" for at in range(2, len(chosen) + 2))
-    rows = store.read(_ENDS.format(chosen=marks), [conversation_id, *chosen])
+    marks = ",".join(f"?{at}" for at in range(1, len(chosen) + 1))
+    rows = store.read(_ENDS.format(chosen=marks), chosen)
     return [(row[0], row[1], row[2]) for row in rows]
 
 

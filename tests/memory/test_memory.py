@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from assistant.errors import NotFound
+from assistant.memory import consolidate
 from assistant.memory.memory import Memory
 from assistant.records import EncodedText, FloatArray, NewThought, Passage, Recall
 
@@ -113,6 +114,34 @@ def test_what_is_excluded_does_not_come_back_as_the_thought_drawn_from_it(memory
         assert found(memory, "dog", conversation_id=begun.conversation_id) == []
         memory.include(excluded, begun.conversation_id)
         assert found(memory, "dog", conversation_id=begun.conversation_id) != []
+
+
+def test_what_is_drawn_from_an_excluded_message_later_stays_out_as_well(memory: Memory) -> None:
+    begun = turn(memory, "My dog is called Bolo.")
+    chat = begun.conversation_id
+    memory.exclude(memory.memories(words=["dog"])[0].id, chat, NOW)
+    new = NewThought("My dog is called Bolo.", begun.message_id, "rules", "1")
+    thought = memory.insert_thought(new, NOW).memory_id
+    memory.edit_thought(thought, encoded("My dog is called Bolo the Great."), NOW)
+    memory.portrait(NOW)
+    assert found(memory, "dog", conversation_id=chat) == []
+    assert memory.portrait_memories((), chat) == []
+    assert found(memory, "dog") != []
+
+
+def test_a_summary_that_tells_of_an_excluded_memory_stays_out_with_it(
+    memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(consolidate, "MIN_ACTIVE", 1)
+    begun = turn(memory, "My dog is called Bolo.")
+    dog = memory.memories(words=["dog"])[0].id
+    later = NOW + timedelta(days=300)
+    new = memory.begin_turn(encoded("Hello."), later)
+    memory.fade(later)
+    assert "summary" in {m.kind for m in memory.recall("dog", None, later).memories}
+    memory.exclude(dog, new.conversation_id, later)
+    assert "Bolo" not in "".join(found(memory, "dog", conversation_id=new.conversation_id))
+    assert "Bolo" in "".join(found(memory, "dog", conversation_id=begun.conversation_id))
 
 
 def test_a_branch_replaces_its_sibling_until_the_other_is_chosen(memory: Memory) -> None:
