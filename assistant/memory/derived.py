@@ -14,6 +14,7 @@ from assistant.memory import (
     jobs,
     journal,
     messages,
+    summaries,
     thought_rows,
     thoughts,
 )
@@ -255,14 +256,15 @@ class DerivedMemory(AgeingMemory):
         """
         with self.store.write(durable=True) as connection:
             rows = connection.execute(
-                "SELECT t.id FROM thoughts t JOIN memories m ON m.id = t.memory_id"
+                "SELECT t.id, m.id AS memory_id FROM thoughts t JOIN memories m ON m.id = t.memory_id"
                 " WHERE m.state IN ('active', 'faded', 'superseded') AND m.pinned = 0"
                 " AND NOT EXISTS (SELECT 1 FROM thought_history h WHERE h.thought_id = t.id"
                 " AND h.actor = ? AND h.operation <> 'undo')",
                 (thought_rows.PERSON,),
             ).fetchall()
+            summaries.forget_sources(connection, [row["memory_id"] for row in rows], now)
             for row in rows:
-                thoughts.forget_thought(connection, row[0], now, "post_think", "rebuilt")
+                thoughts.forget_thought(connection, row["id"], now, "post_think", "rebuilt")
             jobs.queue_again(connection)
         return len(rows)
 

@@ -90,15 +90,16 @@ def _retire_branches(connection: sqlite3.Connection, conversation_id: int, numbe
     """Leave a turn without a chosen branch. What its branches said is kept and not recalled: a
     regenerated turn would else be found twice. Nor do summaries tell of it."""
     rows = connection.execute(
-        "SELECT m.id, m.created, c.last_used FROM memories m JOIN turns t ON t.id = m.turn_id"
+        "SELECT m.id, c.last_used FROM memories m JOIN turns t ON t.id = m.turn_id"
         " JOIN conversations c ON c.id = t.conversation_id WHERE m.state IN ('active', 'faded')"
         " AND t.conversation_id = ? AND t.number = ? AND t.active = 1",
         (conversation_id, number),
     ).fetchall()
     if rows:
         now = from_text(rows[0]["last_used"])
-        summaries.forget_sources(connection, [row["id"] for row in rows], now)
-        summaries.renew_days(connection, {row["created"][:10] for row in rows})
+        memory_ids = [row["id"] for row in rows]
+        summaries.forget_sources(connection, memory_ids, now)
+        summaries.renew_around(connection, memory_ids)
     connection.executemany(
         "UPDATE memories SET state = 'superseded' WHERE id = ?", [(row["id"],) for row in rows]
     )
@@ -143,10 +144,7 @@ def follow_branches(connection: sqlite3.Connection, memory_ids: Sequence[int]) -
         " (SELECT memory_id FROM thoughts WHERE superseded_by IS NOT NULL)",
         memory_ids,
     )
-    days = connection.execute(
-        f"SELECT DISTINCT substr(created, 1, 10) FROM memories WHERE id IN ({marks})", memory_ids
-    ).fetchall()
-    summaries.renew_days(connection, [day for (day,) in days])
+    summaries.renew_around(connection, memory_ids)
 
 
 def read_branches(store: Store, turn_id: int) -> list[int]:

@@ -189,11 +189,12 @@ def _stored(connection: sqlite3.Connection) -> Any:
 
 
 def read_portrait(store: Store) -> Portrait:
-    """The portrait as it was last made, less what was forgotten or erased since."""
+    """The portrait as it was last made, less what was forgotten or erased since, or
+    waits for the person again."""
     rows: Sequence[Any] = store.read(
         "SELECT m.id, m.text, m.created, s.created AS made FROM summaries s"
         " JOIN summary_sources o ON o.summary_id = s.id JOIN memories m ON m.id = o.memory_id"
-        " WHERE s.kind = 'portrait' AND m.state = 'active' ORDER BY o.position"
+        " WHERE s.kind = 'portrait' AND m.state = 'active' AND m.searchable ORDER BY o.position"
     )
     lines = tuple(Line(row["text"], from_text(row["created"]), row["id"]) for row in rows)
     return Portrait(lines, from_text(rows[0]["made"]) if rows else None)

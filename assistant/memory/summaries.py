@@ -7,6 +7,7 @@ from what remains, when one of them is erased or forgotten. Knows rows and words
 Functions that write take the connection of a running transaction.
 """
 
+import json
 import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
@@ -131,6 +132,24 @@ def renew_days(connection: sqlite3.Connection, days: Iterable[str]) -> None:
     """What was said on these days (YYYY-MM-DD) is not what it was: summarise them when next idle."""
     for day in days:
         drop_summaries(connection, "day", day)
+
+
+def renew_around(connection: sqlite3.Connection, memory_ids: Sequence[int]) -> None:
+    """These memories were hidden or came back: their days, and a portrait drawn from them, are made
+    anew when next idle."""
+    ids = json.dumps(list(memory_ids))
+    days = connection.execute(
+        "SELECT DISTINCT substr(created, 1, 10) FROM memories"
+        " WHERE id IN (SELECT value FROM json_each(?))",
+        (ids,),
+    ).fetchall()
+    renew_days(connection, [day for (day,) in days])
+    connection.execute(
+        "DELETE FROM memories WHERE id IN (SELECT s.memory_id FROM summaries s JOIN summary_sources o"
+        " ON o.summary_id = s.id WHERE s.kind = 'portrait'"
+        " AND o.memory_id IN (SELECT value FROM json_each(?)))",
+        (ids,),
+    )
 
 
 def summaries_drawn_from(connection: sqlite3.Connection, memory_ids: Collection[int]) -> list[int]:

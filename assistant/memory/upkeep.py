@@ -86,11 +86,10 @@ class KeptMemory:
                     f"There is no conversation {conversation_id}.", "Run `assistant chats list`."
                 )
             rows = connection.execute(
-                "SELECT id, state, substr(created, 1, 10) AS day FROM memories"
-                " WHERE conversation_id = ? AND state <> 'forgotten'",
+                "SELECT id, state FROM memories WHERE conversation_id = ? AND state <> 'forgotten'",
                 (conversation_id,),
             ).fetchall()
-            summaries.renew_days(connection, {row["day"] for row in rows})
+            summaries.renew_around(connection, [row["id"] for row in rows])
             return _hide(connection, "delete", rows, now, conversation_id)
 
     def exclude(self, memory_id: int, conversation_id: int, now: datetime) -> None:
@@ -132,21 +131,17 @@ class KeptMemory:
                 raise NotFound("There is nothing to undo.")
             before = json.loads(row["before"])
             journal.take_back(connection, row["kind"], before, now)
+            memory_ids = [memory_id for memory_id, _ in before]
             if row["kind"] in ("forget", "delete"):
-                jobs.queue_turns(connection, [memory_id for memory_id, _ in before], row["at"])
-            days = connection.execute(
-                "SELECT DISTINCT substr(m.created, 1, 10) FROM json_each(?) b"
-                " JOIN memories m ON m.id = json_extract(b.value, '$[0]')",
-                (row["before"],),
-            ).fetchall()
-            summaries.renew_days(connection, [day for (day,) in days])
+                jobs.queue_turns(connection, memory_ids, row["at"])
+            summaries.renew_around(connection, memory_ids)
             connection.execute(
                 "UPDATE conversations SET hidden = 0 WHERE id = ?", (row["conversation_id"],)
             )
             connection.execute(
                 "UPDATE operations SET undone = ? WHERE id = ?", (to_text(now), row["id"])
             )
-        return row["kind"], [memory_id for memory_id, _ in before]
+        return row["kind"], memory_ids
 
     # --- erasing ----------------------------------------------------------------------------
 

@@ -144,3 +144,30 @@ def test_a_day_tells_again_of_what_is_forgotten_no_more(memory: Memory) -> None:
     assert "bees" not in "".join(text for _, text in memory.days(TOMORROW))
     memory.undo(TOMORROW)
     assert memory.days(TOMORROW)[0][1] == whole
+
+
+def test_no_list_shows_the_portrait_of_a_deleted_chat_or_of_what_was_taken_back(
+    memory: Memory,
+) -> None:
+    def listed() -> str:
+        return "\n".join(row.text for row in memory.memories())
+
+    think(memory, "I keep bees on the roof.")
+    memory.portrait(NOW)
+    memory.delete_conversation(1, NOW)
+    assert "bees" not in listed()
+    words = "I keep geese."
+    memory.add_thought(EncodedText(words, words, None), NOW)
+    memory.portrait(NOW)
+    memory.undo(NOW)
+    assert "geese" not in listed()
+
+
+def test_a_thought_that_waits_again_leaves_the_portrait(memory: Memory) -> None:
+    said = memory.begin_turn(EncodedText("I keep bees.", "I keep bees.", None), NOW).message_id
+    new = NewThought("I keep bees.", said, "rules", "1")
+    bees = memory.insert_thought(new, NOW, confirmed=False).memory_id
+    memory.confirm_thought(bees, NOW)
+    memory.portrait(NOW)
+    memory.revert(memory.history(bees)[-1].id, NOW)
+    assert memory.portrait_memories() == []
