@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from assistant.errors import NotFound
+from assistant.errors import InputError, NotFound
 from assistant.memory import (
     episodes,
     jobs,
@@ -195,6 +195,7 @@ class DerivedMemory(AgeingMemory):
         """A new version in the person's words, which supersedes the old one. Raises NotFound."""
         with self.store.write(durable=True) as connection:
             thought_id = thought_rows.thought_of(connection, memory_id)
+            states = journal.states_of(connection, [memory_id])
             outcome = thoughts.edit_thought(
                 connection,
                 thought_id,
@@ -204,9 +205,7 @@ class DerivedMemory(AgeingMemory):
                 vector=encoded.vector,
                 embedder=self._embedder_row(connection, encoded.vector),
             )
-            journal.enter(
-                connection, "edit", now, [(memory_id, "active"), (outcome.memory_id, "forgotten")]
-            )
+            journal.enter(connection, "edit", now, journal.undone(connection, states, outcome))
         return outcome
 
     def merge_thoughts(
@@ -218,14 +217,16 @@ class DerivedMemory(AgeingMemory):
     ) -> Outcome:
         """One thought in the person's words for several, which it supersedes. Raises NotFound.
 
-        The first of them is the one that is edited, or stays where the words are its own.
+        The first of them is the one that is edited, or stays where the words are its own and it is
+        recalled.
         """
         with self.store.write(durable=True) as connection:
             memory_ids = list(dict.fromkeys(memory_ids))
             first, *others = (thought_rows.thought_of(connection, id) for id in memory_ids)
             text = encoded.resolved_text.strip()
-            states = [(id, "active") for id in memory_ids]
-            if text == thought_rows.read_row(connection, first)["text"]:
+            states = journal.states_of(connection, memory_ids)
+            row = thought_rows.read_row(connection, first)
+            if (row["text"], row["state"], row["confirmed"]) == (text, "active", 1):
                 outcome = Outcome("merge", first, memory_ids[0])
             else:
                 embedder = self._embedder_row(connection, encoded.vector)
@@ -238,9 +239,8 @@ class DerivedMemory(AgeingMemory):
                     vector=encoded.vector,
                     embedder=embedder,
                 )
-                states.append((outcome.memory_id, "forgotten"))
             thoughts.merge_thoughts(connection, outcome, others, now)
-            journal.enter(connection, "merge", now, states)
+            journal.enter(connection, "merge", now, journal.undone(connection, states, outcome))
         return outcome
 
     def confirm_thought(self, memory_id: int, now: datetime) -> None:
@@ -403,7 +403,8 @@ class DerivedMemory(AgeingMemory):
     def resolve_conflict(
         self, conflict_id: int, keep: Literal["a", "b", "both"], now: datetime
     ) -> None:
-        """The person's decision: the one kept supersedes the other, or both stay. Raises NotFound."""
+        """The person's decision: the one kept supersedes the other, or both stay. Raises NotFound;
+        InputError where it is decided, or one of the two is not recalled any more."""
         with self.store.write(durable=True) as connection:
             row = connection.execute(
                 "SELECT * FROM links WHERE id = ? AND kind = 'conflict'", (conflict_id,)
@@ -411,6 +412,12 @@ class DerivedMemory(AgeingMemory):
             if row is None:
                 raise NotFound(
                     f"There is no conflict {conflict_id}.", "Run `assistant memory conflicts`."
+                )
+            sides = journal.states_of(connection, [row["from_memory"], row["to_memory"]])
+            if row["resolution"] or set(sides.values()) != {"active"}:
+                raise InputError(
+                    f"Conflict {conflict_id} is not open any more.",
+                    "Run `assistant memory undo` to take your last decision back.",
                 )
             connection.execute(
                 "UPDATE links SET resolution = ?, resolved = ? WHERE id = ?",

@@ -46,6 +46,30 @@ def undone_add(
     return states + [(int(row[0]), "active") for row in replaced if not known]
 
 
+def states_of(connection: sqlite3.Connection, memory_ids: Collection[int]) -> dict[int, str]:
+    """The state of each memory, by id."""
+    marks = ",".join("?" * len(memory_ids))
+    rows = connection.execute(
+        f"SELECT id, state FROM memories WHERE id IN ({marks})", [*memory_ids]
+    )
+    found = {int(row[0]): str(row[1]) for row in rows}
+    return {memory_id: found[memory_id] for memory_id in memory_ids if memory_id in found}
+
+
+def undone(
+    connection: sqlite3.Connection, states: dict[int, str], outcome: Outcome
+) -> list[tuple[int, str]]:
+    """The states that undo an edit or a merge: `states` are those of before; a new version is hidden,
+    and what it replaced besides is back."""
+    if outcome.memory_id in states:
+        return list(states.items())
+    replaced = connection.execute(
+        "SELECT memory_id FROM thoughts WHERE superseded_by = ?", (outcome.thought_id,)
+    ).fetchall()
+    others = [(int(row[0]), "active") for row in replaced if row[0] not in states]
+    return [*states.items(), (outcome.memory_id, "forgotten"), *others]
+
+
 def hide(
     connection: sqlite3.Connection, memory_id: int, state: str, now: datetime, kind: str
 ) -> None:
@@ -105,7 +129,8 @@ def take_back(
         pinned = int(kind == "unpin")
         for memory_id in ids:
             connection.execute("UPDATE memories SET pinned = ? WHERE id = ?", (pinned, memory_id))
-            _record_of_memory(connection, memory_id, "undo", now, kind, None, {"pinned": pinned})
+            was, becomes = {"pinned": 1 - pinned}, {"pinned": pinned}
+            _record_of_memory(connection, memory_id, "undo", now, kind, was, becomes)
         return
     if kind == "keep both":
         connection.execute(
@@ -115,19 +140,44 @@ def take_back(
         )
         return
     for memory_id, state in before:
-        connection.execute("UPDATE memories SET state = ? WHERE id = ?", (state, memory_id))
-        _record_of_memory(connection, memory_id, "undo", now, kind, None, {"state": state})
+        _put_back(connection, memory_id, state, now, kind)
     _reopen(connection, ids)
     follow_branches(connection, ids)
     give_way(connection, [memory_id for memory_id, state in before if state != "forgotten"], now)
 
 
+def _put_back(
+    connection: sqlite3.Connection, memory_id: int, state: str, now: datetime, kind: str
+) -> None:
+    """A memory as it was. One that was superseded before has been edited or merged since: what stood
+    for it then stands for it again."""
+    row = connection.execute(
+        "SELECT m.state, t.id AS thought_id, t.superseded_by FROM memories m"
+        " LEFT JOIN thoughts t ON t.memory_id = m.id WHERE m.id = ?",
+        (memory_id,),
+    ).fetchone()
+    if row is None:
+        return  # erased since
+    connection.execute("UPDATE memories SET state = ? WHERE id = ?", (state, memory_id))
+    if row["thought_id"] is None:
+        return
+    if state == "superseded" and kind in ("edit", "merge"):
+        connection.execute(
+            "UPDATE thoughts SET superseded_by = (SELECT o.id FROM thought_history h JOIN thoughts o"
+            " ON o.id = json_extract(h.before, '$.superseded_by') WHERE h.thought_id = ?1"
+            " AND h.operation IN ('edit', 'merge') ORDER BY h.id DESC LIMIT 1) WHERE id = ?1",
+            (row["thought_id"],),
+        )
+    was = {"state": row["state"], "superseded_by": row["superseded_by"]}
+    record(connection, row["thought_id"], "undo", now, PERSON, kind, was, {"state": state})
+
+
 def _reopen(connection: sqlite3.Connection, memory_ids: list[int]) -> None:
-    """No thought that is active again stays superseded; a conflict it lost is open again."""
+    """No thought that is recalled again stays superseded; a conflict it lost is open again."""
     for memory_id in memory_ids:
         changed = connection.execute(
             "UPDATE thoughts SET superseded_by = NULL WHERE memory_id = ? AND EXISTS"
-            " (SELECT 1 FROM memories m WHERE m.id = memory_id AND m.state = 'active')",
+            " (SELECT 1 FROM memories m WHERE m.id = memory_id AND m.state IN ('active', 'faded'))",
             (memory_id,),
         )
         if changed.rowcount:

@@ -420,7 +420,29 @@ def edit_thought(
     reason = f"edit of {thought_id}"
     record(connection, new_id, "insert", now, PERSON, reason, after={"state": "active"})
     supersede(connection, thought_id, new_id, now, PERSON, "edited", "edit")
+    if slot:
+        _fill_slot(connection, new_id, slot, text, now)
     return Outcome("edit", new_id, memory_id, thought_id)
+
+
+def _fill_slot(
+    connection: sqlite3.Connection,
+    thought_id: int,
+    slot: tuple[str, str, str],
+    text: str,
+    now: datetime,
+) -> None:
+    """What the person writes now ends another value of its single-valued slot."""
+    others = connection.execute(
+        "SELECT t.id, t.object FROM thoughts t JOIN memories m ON m.id = t.memory_id"
+        " WHERE t.subject = ? AND t.relation = ? AND m.state = 'active' AND t.confirmed = 1"
+        " AND t.id <> ?",
+        (*slot[:2], thought_id),
+    ).fetchall()
+    for other in others:
+        if ends(slot[1], other["object"], slot[2], text):
+            reason = f"another value of {slot[0]}: {slot[1]}"
+            supersede(connection, other["id"], thought_id, now, PERSON, reason)
 
 
 def merge_thoughts(

@@ -503,3 +503,65 @@ def test_nothing_is_derived_from_a_message_that_was_hidden_before_its_turn_was_t
         memory.undo(later)
     think_over()
     assert texts(memory) == {"My locker code is 4711."}
+
+
+def edit(
+    memory: Memory, memory_id: int, text: str, slot: tuple[str, str, str] | None = None
+) -> int:
+    return memory.edit_thought(memory_id, EncodedText(text, text, None), NOW, slot).memory_id
+
+
+def test_undoing_an_edit_or_a_merge_brings_nothing_back_that_was_hidden_before(
+    memory: Memory,
+) -> None:
+    bees = think(memory, "I keep bees.").memory_id
+    honey = think(memory, "I sell honey.").memory_id
+    memory.forget([bees], NOW)
+    edit(memory, bees, "I keep four bees.")
+    memory.undo(NOW)
+    assert texts(memory) == {"I sell honey."}
+    words = "I keep bees and sell honey."
+    memory.merge_thoughts([honey, bees], EncodedText(words, words, None), NOW)
+    memory.undo(NOW)
+    assert texts(memory) == {"I sell honey."}
+
+
+def test_an_old_version_that_was_edited_is_the_old_version_again_after_undo(memory: Memory) -> None:
+    old = think(memory, "I live in Utrecht.", slot=("person", "lives in", "Utrecht")).memory_id
+    think(memory, "I live in Ghent.", slot=("person", "lives in", "Ghent"))
+    edit(memory, old, "I live in Porto.", ("person", "lives in", "Porto"))
+    assert texts(memory) == {"I live in Porto."}
+    memory.undo(NOW)
+    assert texts(memory) == {"I live in Ghent."}
+    assert memory.origin(old)["replaced_by"] == memory.thoughts()[0].memory_id
+
+
+@pytest.mark.parametrize("hidden", ["superseded", "forgotten", "waiting"])
+def test_a_merge_into_words_that_are_not_recalled_is_recalled(memory: Memory, hidden: str) -> None:
+    new = NewThought("I keep bees.", say(memory, "I keep bees.").message_id, "rules", "1")
+    bees = memory.insert_thought(new, NOW, confirmed=hidden != "waiting").memory_id
+    if hidden == "forgotten":
+        memory.forget([bees], NOW)
+    elif hidden == "superseded":
+        edit(memory, bees, "I keep wasps.")
+    other = think(memory, "My hives stand in Ghent.").memory_id
+    before = texts(memory)
+    ids = [bees, *(t.memory_id for t in memory.thoughts()), other]
+    words = EncodedText("I keep bees.", "I keep bees.", None)
+    memory.merge_thoughts(ids, words, NOW)
+    assert texts(memory) == {"I keep bees."}
+    memory.undo(NOW)
+    assert texts(memory) == before
+
+
+def test_a_conflict_that_was_decided_is_not_decided_again_until_undo(memory: Memory) -> None:
+    think(memory, "I love olives.")
+    think(memory, "I hate olives.")
+    (conflict,) = memory.conflicts()
+    memory.resolve_conflict(conflict.id, "a", NOW)
+    with pytest.raises(InputError):
+        memory.resolve_conflict(conflict.id, "b", NOW)
+    assert texts(memory) == {"I love olives."}
+    memory.undo(NOW)
+    memory.resolve_conflict(conflict.id, "b", NOW)
+    assert texts(memory) == {"I hate olives."}
