@@ -565,3 +565,51 @@ def test_a_conflict_that_was_decided_is_not_decided_again_until_undo(memory: Mem
     memory.undo(NOW)
     memory.resolve_conflict(conflict.id, "b", NOW)
     assert texts(memory) == {"I hate olives."}
+
+
+def test_taking_an_undo_back_does_again_what_was_undone(memory: Memory) -> None:
+    bees = think(memory, "I keep bees.").memory_id
+    memory.pin([bees], NOW)
+    memory.undo(NOW)
+    memory.revert(memory.history(bees)[-1].id, NOW)
+    assert texts(memory) == {"I keep bees."}
+    assert memory.details(bees).pinned
+    four = edit(memory, bees, "I keep four bees.")
+    memory.undo(NOW)
+    memory.revert(memory.history(bees)[-1].id, NOW)
+    assert memory.thought(bees).superseded_by == memory.thought(four).id
+    assert texts(memory) == set()  # each version has a history of its own
+
+
+def test_a_reverted_thought_gives_way_to_a_later_value_and_its_day_tells_of_it(
+    memory: Memory,
+) -> None:
+    tomorrow = NOW + timedelta(days=1)
+    utrecht = think(memory, "I live in Utrecht.", slot=("person", "lives in", "Utrecht")).memory_id
+    edited = edit(memory, think(memory, "I keep bees.").memory_id, "I keep four geese.")
+    memory.forget([utrecht, edited], NOW)
+    assert "geese" not in memory.days(tomorrow)[0][1]
+    think(memory, "I live in Ghent.", slot=("person", "lives in", "Ghent"))
+    for memory_id in (utrecht, edited):
+        memory.revert(memory.history(memory_id)[-1].id, tomorrow)
+    assert texts(memory) == {"I live in Ghent.", "I keep four geese."}
+    assert "geese" in memory.days(tomorrow)[0][1]
+
+
+def test_a_revert_to_what_was_erased_or_replaced_in_turn_leaves_no_circle(memory: Memory) -> None:
+    old = think(memory, "I keep bees.").memory_id
+    new = think(memory, "My hives stand in Ghent.").memory_id
+
+    def merge(ids: list[int], text: str) -> None:
+        memory.merge_thoughts(ids, EncodedText(text, text, None), NOW)
+
+    merge([new, old], "My hives stand in Ghent.")
+    memory.undo(NOW)
+    again = next(e.id for e in reversed(memory.history(old)) if e.operation == "undo")
+    merge([old, new], "I keep bees.")
+    memory.revert(again, NOW)
+    assert memory.thought(old).superseded_by is None
+    memory.undo(NOW)
+    memory.erase([new], NOW)
+    memory.revert(again, NOW)
+    assert memory.thought(old).superseded_by is None
