@@ -16,7 +16,8 @@ from typing import Any, Final
 import numpy as np
 
 from assistant.errors import NotFound, StoreError
-from assistant.memory.messages import title_of
+from assistant.memory.journal import give_way
+from assistant.memory.messages import follow_branches, title_of
 from assistant.memory.schema import Store, renew_generation, translated
 from assistant.memory.summaries import forget_sources
 from assistant.memory.words import content_words, find_postings, stem
@@ -123,8 +124,11 @@ def _erase_rows(
     receipt.add("prompts", _erase_prompts(connection, memory_ids, turns))
     receipt.add("titles", _erase_titles(connection, turns, texts))
     receipt.add("history lines", _erase_history(connection, texts))
+    released = _release(connection, memory_ids)
     deleted = connection.execute(f"DELETE FROM memories WHERE id IN ({memories})", memory_ids)
     receipt.add("memories", deleted.rowcount)
+    follow_branches(connection, released)  # those of which nothing more stands in their place
+    give_way(connection, released, now)
     deleted = connection.execute(f"DELETE FROM messages WHERE id IN ({messages})", message_ids)
     receipt.add("messages", deleted.rowcount)
     deleted = connection.execute(
@@ -150,6 +154,28 @@ _HANGING: Final = (
 )
 
 
+def _release(connection: sqlite3.Connection, memory_ids: Sequence[int]) -> list[int]:
+    """The memories of thoughts that were replaced by what is erased: what replaced that in turn
+    stands for them now, if anything does."""
+    marks = _marks(memory_ids)
+    gone = f"SELECT id FROM thoughts WHERE memory_id IN ({marks})"
+    released = connection.execute(
+        f"SELECT memory_id FROM thoughts WHERE superseded_by IN ({gone})"
+        f" AND memory_id NOT IN ({marks})",
+        [*memory_ids, *memory_ids],
+    ).fetchall()
+    for _ in memory_ids:  # along a chain of several that go
+        moved = connection.execute(
+            "UPDATE thoughts SET superseded_by = (SELECT n.superseded_by FROM thoughts n"
+            f" WHERE n.id = thoughts.superseded_by) WHERE superseded_by IN ({gone})"
+            f" AND memory_id NOT IN ({marks})",
+            [*memory_ids, *memory_ids],
+        )
+        if not moved.rowcount:
+            break
+    return [row[0] for row in released]
+
+
 def _erase_prompts(
     connection: sqlite3.Connection, memory_ids: Sequence[int], turns: Sequence[Any]
 ) -> int:
@@ -162,6 +188,8 @@ def _erase_prompts(
         f" OR conversation_id IN ({_marks(conversations)}))",
         [*memory_ids, *conversations],
     )
+    # A turn that is being answered was given nobody knows what: it is to keep no prompt.
+    connection.execute("UPDATE turns SET prompt = '' WHERE finished IS NULL")
     return changed.rowcount
 
 

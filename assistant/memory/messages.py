@@ -309,9 +309,12 @@ def finish_turn(
     *,
     think: bool = True,
 ) -> None:
-    """Mark the turn finished, keep what it recalled, and queue its post-think job if it is to `think`."""
+    """Mark the turn finished, keep what it recalled, and queue its post-think job if it is to `think`.
+
+    Its prompt is kept too, unless something was erased since the turn began: it may hold that."""
     connection.execute(
-        "UPDATE turns SET finished = ?, prompt = ? WHERE id = ?",
+        "UPDATE turns SET finished = ?, prompt = CASE prompt WHEN '' THEN NULL ELSE ? END"
+        " WHERE id = ?",
         (to_text(now), prompt or None, turn.id),
     )
     insert_recalls(connection, turn.id, recall)

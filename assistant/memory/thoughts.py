@@ -360,6 +360,8 @@ def strengthen(
     """Count one use of any memory, after `retention.reinforce`, which wakes a faded one; a thought's
     is in its history."""
     row = connection.execute("SELECT * FROM memories WHERE id = ?", (memory_id,)).fetchone()
+    if row is None:
+        return  # erased since it was given
     since = from_text(row["last_used"] or row["created"])
     elapsed_days = (now - since).total_seconds() / 86400
     after = {

@@ -12,7 +12,7 @@ from assistant.errors import NotFound
 from assistant.memory import caches, consolidate
 from assistant.memory.memory import Memory
 from assistant.paths import Paths
-from assistant.records import EncodedText, FloatArray, Passage, Recall
+from assistant.records import EncodedText, FloatArray, NewThought, Passage, Recall
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 WORDS = [
@@ -219,3 +219,41 @@ def test_a_prompt_that_was_given_a_summary_of_the_erased_text_goes_too(
         assert memory.find_traces("kayak") == []
         assert b"kayak" not in bytes_of(paths.data_dir)
         assert [m.id for m in memory.recalls(turn.id).memories] == [stove]
+
+
+def test_a_turn_that_is_answered_while_its_recall_is_erased_keeps_no_prompt(paths: Paths) -> None:
+    with Memory.open(paths.database, now=NOW) as memory:
+        erased = tell(memory, "The kayak is under the willow.")
+        turn = memory.begin_turn(encoded("Where is the boat?"), NOW)
+        recalled = memory.recall("kayak", None, NOW, exclude_turns=[turn.id])
+        memory.erase([erased], NOW)
+        prompt = json.dumps([m.text for m in recalled.memories])
+        memory.finish_turn(turn, encoded("I do not know."), recalled, NOW, prompt=prompt)
+        assert memory.find_traces("willow") == []
+        assert b"willow" not in bytes_of(paths.data_dir)
+        assert memory.prompt_of(turn.id) == ""
+
+
+def test_what_was_quoted_and_is_erased_meanwhile_is_strengthened_no_more(paths: Paths) -> None:
+    with Memory.open(paths.database, now=NOW) as memory:
+        erased = tell(memory, "The kayak is under the willow.")
+        memory.erase([erased], NOW)
+        job = memory.next_job("worker", NOW)
+        assert job is not None
+        assert memory.finish_job(job, "worker", [], NOW, quoted=[erased]) == []
+
+
+def test_a_thought_is_recalled_again_when_what_replaced_it_is_erased(paths: Paths) -> None:
+    with Memory.open(paths.database, now=NOW) as memory:
+        ids = []
+        for place in ("Utrecht", "Ghent", "Porto"):
+            turn = memory.begin_turn(encoded(f"I live in {place}."), NOW)
+            slot = ("person", "lives in", place)
+            new = NewThought(f"I live in {place}.", turn.message_id, "rules", "1", slot=slot)
+            ids.append(memory.insert_thought(new, NOW).memory_id)
+        utrecht, ghent, porto = ids
+        memory.erase([ghent], NOW)
+        assert memory.thought(utrecht).superseded_by == memory.thought(porto).id
+        assert [t.text for t in memory.thoughts()] == ["I live in Porto."]
+        memory.erase([porto], NOW)
+        assert [t.text for t in memory.thoughts()] == ["I live in Utrecht."]
