@@ -25,6 +25,8 @@ _CANDIDATES: Final = (
     "SELECT m.*, e.id AS episode FROM memories m LEFT JOIN episodes e ON e.conversation_id = m.conversation_id"
     " AND m.turn_id BETWEEN e.first_turn_id AND e.last_turn_id"
     " WHERE m.state = 'active' AND m.pinned = 0 AND m.kind <> 'summary'"
+    # What waits for the person's yes is in no summary.
+    " AND NOT EXISTS (SELECT 1 FROM thoughts t WHERE t.memory_id = m.id AND t.confirmed = 0)"
     " AND coalesce(m.last_used, m.created) < ? ORDER BY m.created, m.id"
 )
 

@@ -75,7 +75,7 @@ def insert_thought(
         return gone
     related = _relate_all(connection, new)
     for same in related:
-        if same.relation in ("equal", "within"):
+        if same.relation in ("equal", "within") and not _keeps_waiting(connection, same, new):
             return _strengthen(connection, same, new, now)
     memory_id = _insert_memory(connection, new, source, embedder, confirmed)
     thought_id = _insert_row(connection, new, memory_id, now, confirmed)
@@ -84,6 +84,11 @@ def insert_thought(
     if confirmed:
         outcome = _settle(connection, outcome, new, related, source, now)
     return outcome
+
+
+def _keeps_waiting(connection: sqlite3.Connection, same: Related, new: NewThought) -> bool:
+    """Whether the person adds what waits for their yes: then theirs is kept, in its place."""
+    return new.writer == PERSON and not read_row(connection, same.thought_id)["confirmed"]
 
 
 def _unwanted(connection: sqlite3.Connection, new: NewThought) -> Outcome | None:
@@ -280,8 +285,9 @@ def _settle(
     for other in related:
         if other.thought_id in far:
             other = replace(other, relation="unrelated")  # it may fill the same slot all the same
-        if other.relation == "contains":  # the fuller statement stands for the shorter one
-            reason = "the newer thought says this and more"
+        if other.relation in ("contains", "equal"):  # the fuller one stands for the shorter one
+            is_same = other.relation == "equal"
+            reason = "the person said it" if is_same else "the newer thought says this and more"
             supersede(
                 connection, other.thought_id, outcome.thought_id, now, new.writer, reason, "merge"
             )
@@ -462,9 +468,9 @@ def merge_thoughts(
 
 def confirm_thought(connection: sqlite3.Connection, thought_id: int, now: datetime) -> None:
     """Mode `ask`: the person said yes, so the thought can be recalled from now on, replaces what it
-    replaces and is linked. One that is kept already stays as it is."""
+    replaces and is linked. One that is kept already stays as it is, and so does one that is hidden."""
     row = read_row(connection, thought_id)
-    if row["confirmed"]:
+    if row["confirmed"] or row["state"] not in ("active", "faded"):
         return
     before, after = {"confirmed": row["confirmed"]}, {"confirmed": 1}
     apply_values(connection, row, after)
