@@ -180,9 +180,8 @@ class DerivedMemory(AgeingMemory):
                 vector=encoded.vector,
             )
             outcome = thoughts.insert_thought(connection, new, now, embedder=embedder)
-            journal.enter(
-                connection, "add", now, journal.undone_add(connection, message_id, outcome)
-            )
+            before = journal.undone_add(connection, message_id, outcome)
+            journal.enter(connection, "add", now, before, conversation_id)
         return outcome
 
     def edit_thought(

@@ -21,12 +21,17 @@ from assistant.memory.thoughts import Outcome, supersede
 
 
 def enter(
-    connection: sqlite3.Connection, kind: str, now: datetime, before: list[tuple[int, str]]
+    connection: sqlite3.Connection,
+    kind: str,
+    now: datetime,
+    before: list[tuple[int, str]],
+    conversation_id: int | None = None,
 ) -> None:
-    """Enter an act of the person's into the undo journal, as `Memory.undo` reads it."""
+    """Enter an act of the person's into the undo journal, as `Memory.undo` reads it. A conversation
+    is the one that came with an addition, and goes with it, or that was deleted."""
     connection.execute(
-        "INSERT INTO operations (kind, at, before) VALUES (?, ?, ?)",
-        (kind, to_text(now), json.dumps(before)),
+        "INSERT INTO operations (kind, at, before, conversation_id) VALUES (?, ?, ?, ?)",
+        (kind, to_text(now), json.dumps(before), conversation_id),
     )
 
 
@@ -144,6 +149,16 @@ def take_back(
     _reopen(connection, ids)
     follow_branches(connection, ids)
     give_way(connection, [memory_id for memory_id, state in before if state != "forgotten"], now)
+
+
+def show_conversation(connection: sqlite3.Connection, conversation_id: int, kind: str) -> None:
+    """What was deleted is a conversation again; what came with an addition is none any more, unless
+    the person talked on in it."""
+    connection.execute(
+        "UPDATE conversations SET hidden = ?1 = 'add' WHERE id = ?2 AND (?1 <> 'add' OR"
+        " (SELECT count(*) FROM turns WHERE conversation_id = ?2) = 1)",
+        (kind, conversation_id),
+    )
 
 
 def _put_back(

@@ -12,6 +12,7 @@ import sqlite3
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 from typing import Any, Final, Literal
 
 from assistant.memory.schema import to_text
@@ -181,16 +182,39 @@ def forget_sources(
     gone = set(memory_ids)
     affected = summaries_drawn_from(connection, memory_ids)
     for summary in affected:
-        row = connection.execute(
-            "SELECT s.*, m.conversation_id, m.created AS dated FROM summaries s"
-            " JOIN memories m ON m.id = s.memory_id WHERE s.memory_id = ?",
-            (summary,),
-        ).fetchone()
-        if row is not None and row["kind"] == "episode":
-            _make_anew(connection, row, gone, now)
-        _hand_on_recalls(connection, summary)
-        connection.execute("DELETE FROM memories WHERE id = ?", (summary,))
+        _replace_summary(connection, summary, gone, now)
     return affected
+
+
+def _replace_summary(
+    connection: sqlite3.Connection, summary: int, gone: set[int], now: datetime
+) -> None:
+    row = connection.execute(
+        "SELECT s.*, m.conversation_id FROM summaries s JOIN memories m ON m.id = s.memory_id"
+        " WHERE s.memory_id = ?",
+        (summary,),
+    ).fetchone()
+    if row is not None and row["kind"] == "episode":
+        _make_anew(connection, row, gone, now)
+    _hand_on_recalls(connection, summary)
+    connection.execute("DELETE FROM memories WHERE id = ?", (summary,))
+
+
+def rejoin(connection: sqlite3.Connection, memory_ids: Collection[int], now: datetime) -> None:
+    """Faded memories that come back are summarised again, with the others of their summary. The one
+    that was made without them goes."""
+    rows = connection.execute(
+        "SELECT m.id, m.text, m.created, m.importance, m.role, m.conversation_id, m.faded_into"
+        " FROM memories m LEFT JOIN memories s ON s.id = m.faded_into WHERE m.state = 'faded'"
+        " AND m.id IN (SELECT value FROM json_each(?)) AND (s.id IS NULL OR s.state = 'active')"
+        " ORDER BY coalesce(m.conversation_id, 0), m.created, m.id",
+        (json.dumps(list(memory_ids)),),
+    ).fetchall()
+    lone = [row for row in rows if row["faded_into"] is None]
+    for conversation_id, members in groupby(lone, key=lambda row: row["conversation_id"]):
+        insert_episode_summary(connection, list(members), now, conversation_id, None)
+    for summary in {row["faded_into"] for row in rows} - {None}:
+        _replace_summary(connection, summary, set(), now)
 
 
 def _hand_on_recalls(connection: sqlite3.Connection, summary: int) -> None:
@@ -213,10 +237,14 @@ def _make_anew(connection: sqlite3.Connection, row: Any, gone: set[int], now: da
         (row["memory_id"],),
     ).fetchall()
     remaining = [member for member in members if member["id"] not in gone]
-    if remaining:
-        insert_episode_summary(
-            connection, remaining, now, row["conversation_id"], row["episode_id"]
-        )
+    if not remaining:
+        return
+    made = insert_episode_summary(
+        connection, remaining, now, row["conversation_id"], row["episode_id"]
+    )
+    connection.execute(  # an undo brings them back to it
+        "UPDATE memories SET faded_into = ? WHERE faded_into = ?", (made, row["memory_id"])
+    )
 
 
 def insert_episode_summary(

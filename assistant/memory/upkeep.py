@@ -134,10 +134,11 @@ class KeptMemory:
             memory_ids = [memory_id for memory_id, _ in before]
             if row["kind"] in ("forget", "delete"):
                 jobs.queue_turns(connection, memory_ids, row["at"])
+            if row["kind"] == "forget":  # a deleted chat's summaries were hidden with it
+                summaries.rejoin(connection, memory_ids, now)
             summaries.renew_around(connection, memory_ids)
-            connection.execute(
-                "UPDATE conversations SET hidden = 0 WHERE id = ?", (row["conversation_id"],)
-            )
+            if row["conversation_id"] is not None:
+                journal.show_conversation(connection, row["conversation_id"], row["kind"])
             connection.execute(
                 "UPDATE operations SET undone = ? WHERE id = ?", (to_text(now), row["id"])
             )
@@ -208,15 +209,8 @@ def _hide(
     conversation_id: int | None,
 ) -> int:
     """Hide memories, enter it into the undo journal and, of thoughts, into their history."""
-    connection.execute(
-        "INSERT INTO operations (kind, at, before, conversation_id) VALUES (?, ?, ?, ?)",
-        (
-            kind,
-            to_text(now),
-            json.dumps([[row["id"], row["state"]] for row in rows]),
-            conversation_id,
-        ),
-    )
+    before = [(row["id"], row["state"]) for row in rows]
+    journal.enter(connection, kind, now, before, conversation_id)
     for row in rows:
         journal.hide(connection, row["id"], row["state"], now, kind)
     return len(rows)

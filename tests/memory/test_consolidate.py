@@ -12,7 +12,7 @@ from assistant.memory import consolidate
 from assistant.memory.memory import Memory
 from assistant.memory.sentences import content_words
 from assistant.memory.summaries import OVERLAP, Source, choose_sentences, forget_sources
-from assistant.records import EncodedText
+from assistant.records import EncodedText, NewThought
 
 NOW = datetime(2024, 1, 1, 9, 0, tzinfo=UTC)
 LATER = NOW + timedelta(days=200)
@@ -137,3 +137,24 @@ def test_what_nothing_ends_gets_a_full_stop_for_another_sentence_follows(
 ) -> None:
     chosen = choose_sentences([Source(1, text, "2024-01-01")], n_sentences=2, n_characters=80)
     assert [c.sentence for c in chosen] == [sentence]
+
+
+def test_what_waits_for_a_yes_fades_into_no_summary(memory: Memory) -> None:
+    fill(memory)
+    source = memory.store.value("SELECT min(id) FROM messages")
+    new = NewThought("The red kayak leaks at the bow.", source, "rules", "1")
+    waits = memory.insert_thought(new, NOW, confirmed=False).memory_id
+    memory.fade(LATER)
+    assert states(memory, [waits]) == ["active"]
+
+
+@pytest.mark.parametrize("n_forgotten", [1, 3])
+def test_undo_brings_a_faded_memory_back_into_its_summary(memory: Memory, n_forgotten: int) -> None:
+    old = fill(memory)
+    memory.fade(LATER)
+    [before] = memory.memories(kinds=("summary",))
+    memory.forget(old[:n_forgotten], LATER)
+    assert OLD[0] not in "".join(row.text for row in memory.memories())
+    memory.undo(LATER)
+    [after] = memory.memories(kinds=("summary",))
+    assert after.text == before.text

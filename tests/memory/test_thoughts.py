@@ -613,3 +613,41 @@ def test_a_revert_to_what_was_erased_or_replaced_in_turn_leaves_no_circle(memory
     memory.erase([new], NOW)
     memory.revert(again, NOW)
     assert memory.thought(old).superseded_by is None
+
+
+def wait(memory: Memory, text: str, slot: tuple[str, str, str] | None = None) -> int:
+    """A thought that waits for the person's yes."""
+    new = NewThought(text, say(memory, text).message_id, "rules", "1", slot=slot)
+    return memory.insert_thought(new, NOW, confirmed=False).memory_id
+
+
+def test_adding_what_waits_for_a_yes_keeps_it(memory: Memory) -> None:
+    wait(memory, "I keep bees.")
+    memory.add_thought(EncodedText("I keep bees.", "I keep bees.", None), NOW)
+    assert texts(memory) == {"I keep bees."}
+    assert memory.thoughts(waiting=True) == []
+    memory.undo(NOW)
+    assert texts(memory) == set()
+    assert len(memory.thoughts(waiting=True)) == 1
+
+
+def test_a_yes_to_what_was_forgotten_replaces_nothing(memory: Memory) -> None:
+    think(memory, "I live in Utrecht.", slot=("person", "lives in", "Utrecht"))
+    ghent = wait(memory, "I live in Ghent.", ("person", "lives in", "Ghent"))
+    memory.forget([ghent], NOW)
+    memory.confirm_thought(ghent, NOW)
+    assert texts(memory) == {"I live in Utrecht."}
+
+
+def test_the_chat_of_an_addition_goes_with_it_unless_the_person_talked_on_in_it(
+    memory: Memory,
+) -> None:
+    words = EncodedText("I keep bees.", "I keep bees.", None)
+    memory.add_thought(words, NOW)
+    memory.undo(NOW)
+    assert memory.conversations() == []
+    memory.add_thought(words, NOW)
+    chat = memory.conversations()[0].id
+    memory.begin_turn(EncodedText("How many?", "How many?", None), NOW, conversation_id=chat)
+    memory.undo(NOW)
+    assert [conversation.id for conversation in memory.conversations()] == [chat]
