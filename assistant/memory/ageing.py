@@ -77,7 +77,7 @@ class AgeingMemory:
                     count,
                 )
             )
-        importers.relate_thoughts(self.store, conversations, report.thought_ids)
+        importers.relate_thoughts(self.store, conversations, report.thought_ids, now)
         on_progress(Progress("import", total, total, "messages"))
         return report
 

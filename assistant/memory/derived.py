@@ -275,15 +275,7 @@ class DerivedMemory(AgeingMemory):
     def revert(self, history_id: int, now: datetime) -> int:
         """Undo one operation of a thought's history. Returns the thought. Raises NotFound."""
         with self.store.write(durable=True) as connection:
-            thought_id = thoughts.revert(connection, history_id, now)
-            memory_id = thought_rows.memory_of(connection, thought_id)
-            messages.follow_branches(connection, [memory_id])
-            entry = connection.execute(
-                "SELECT operation FROM thought_history WHERE id = ?", (history_id,)
-            ).fetchone()
-            if entry["operation"] == "forget":  # another value may have come meanwhile
-                journal.give_way(connection, [memory_id], now)
-        return thought_id
+            return journal.revert(connection, history_id, now)
 
     def is_grounded(self, new: NewThought) -> bool:
         """Whether its source holds every content word of a thought, or a date resolves to it."""

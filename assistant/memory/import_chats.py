@@ -8,7 +8,7 @@ that reading it twice is seen. Knows parsed JSON, no file and no store.
 import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from hashlib import sha256
 from typing import Any, Final
@@ -30,6 +30,10 @@ class ImportedMessage:
     text: str
     created: datetime | None = None
     speaker: str | None = None
+    # Of our own export:
+    turn: int | None = None  # branches share it
+    is_chosen: bool = True
+    is_forgotten: bool = False
 
 
 @dataclass(slots=True)
@@ -167,7 +171,16 @@ class Rows:
             name = f"{row['store']}:{row.get('id')}"
         speaker = row.get("speaker") or row.get("name")
         key, who = f"jsonl:{name}", sound(speaker) or None
-        conversation.messages.append(ImportedMessage(key, role, text, created, who))
+        message = ImportedMessage(key, role, text, created, who)
+        if row.get("store"):
+            number = row.get("turn")
+            message = replace(
+                message,
+                turn=number if isinstance(number, int) else None,
+                is_chosen=bool(row.get("chosen", 1)),
+                is_forgotten=row.get("state") == "forgotten",
+            )
+        conversation.messages.append(message)
         conversation.created = conversation.created or created
         self._home[key] = conversation
 

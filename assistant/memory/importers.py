@@ -6,6 +6,7 @@ one, is one transaction, so an import that is cut off is completed by running it
 Knows the readers and the message rows; vectors come from whoever calls.
 """
 
+import json
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -15,14 +16,18 @@ from typing import Any, Final
 from assistant.memory.import_chats import Imported, ImportedMessage
 from assistant.memory.messages import (
     POST_THINK,
+    choose_branch,
+    follow_branches,
     insert_conversation,
     insert_message,
     insert_turn,
     title_of,
 )
 from assistant.memory.schema import Store, to_text
+from assistant.memory.slots import ends
 from assistant.memory.summaries import renew_days
-from assistant.memory.thoughts import restore_thought
+from assistant.memory.thought_rows import read_row
+from assistant.memory.thoughts import restore_thought, supersede
 from assistant.records import EncodedText
 
 STRETCH: Final = 200  # messages of one transaction; with their vectors a few megabytes
@@ -118,10 +123,12 @@ def _insert_new(
     turn_id = 0
     for message, text in new.items():
         said = dated[message.key]
+        other: int | None = None
         if message.role == "user" or not turn_id:
-            turn_id = insert_turn(connection, conversation_id, said)
+            other = _other_branch(connection, conversation, message)
+            turn_id = insert_turn(connection, conversation_id, said, other)
             _finish(connection, turn_id, said, queued=not conversation.is_own)
-        insert_message(
+        message_id = insert_message(
             connection,
             text,
             said,
@@ -131,10 +138,48 @@ def _insert_new(
             source=message.key,
             embedder=embedder_row(connection, text),
         )
+        _hide_again(connection, message, message_id, turn_id, other)
         if message.role == "assistant":
             turn_id = 0
     renew_days(connection, {to_text(dated[m.key])[:10] for m in new})
     return int(is_new)
+
+
+def _other_branch(
+    connection: sqlite3.Connection, conversation: Imported, message: ImportedMessage
+) -> int | None:
+    """A turn that is here already and that this message is another branch of."""
+    if message.turn is None:
+        return None
+    keys = [other.key for other in conversation.messages if other.turn == message.turn]
+    row = connection.execute(
+        "SELECT t.id FROM messages m JOIN turns t ON t.id = m.turn_id"
+        " WHERE m.source IN (SELECT value FROM json_each(?)) ORDER BY t.active DESC LIMIT 1",
+        (json.dumps(keys),),
+    ).fetchone()
+    return None if row is None else int(row[0])
+
+
+def _hide_again(
+    connection: sqlite3.Connection,
+    message: ImportedMessage,
+    message_id: int,
+    turn_id: int,
+    other: int | None,
+) -> None:
+    """What was forgotten, or of a branch that was not chosen, is as it was; `other` is a branch that
+    was active until this one came."""
+    if not message.is_chosen and message.role == "user":
+        if other is not None:
+            choose_branch(connection, other)
+        else:
+            connection.execute("UPDATE turns SET active = 0 WHERE id = ?", (turn_id,))
+    came = connection.execute("SELECT id FROM memories WHERE message_id = ?", (message_id,))
+    follow_branches(connection, [row[0] for row in came.fetchall()])
+    if message.is_forgotten:
+        connection.execute(
+            "UPDATE memories SET state = 'forgotten' WHERE message_id = ?", (message_id,)
+        )
 
 
 def _insert_thoughts(
@@ -157,18 +202,44 @@ def _insert_thoughts(
 
 
 def relate_thoughts(
-    store: Store, conversations: Sequence[Imported], thought_ids: dict[Any, int]
+    store: Store, conversations: Sequence[Imported], thought_ids: dict[Any, int], now: datetime
 ) -> None:
-    """Say again which imported thought stands for which, once all of them are there."""
+    """Say again which imported thought stands for which, once all of them are there; of a slot that
+    the store has another value of, the one that was said later holds."""
     pairs = [
         (thought_ids[row["superseded_by"]], thought_ids[row["id"]])
         for conversation in conversations
         for _, row in conversation.thoughts
         if "superseded_by" in row and {row.get("id"), row["superseded_by"]} <= thought_ids.keys()
     ]
-    if pairs:
+    if thought_ids:
         with store.write() as connection:
             connection.executemany("UPDATE thoughts SET superseded_by = ? WHERE id = ?", pairs)
+            _settle_imported(connection, list(thought_ids.values()), now)
+
+
+def _settle_imported(connection: sqlite3.Connection, thought_ids: list[int], now: datetime) -> None:
+    """Imported thoughts and those that were here are not two values of a single-valued slot: of two
+    that cannot both hold, the one that was said later does."""
+    came = json.dumps(thought_ids)
+    rows = connection.execute(
+        "SELECT t.id, t.relation, t.object, m.created, m.text, o.id AS other, o.object AS value,"
+        " k.created AS said, k.text AS worded FROM thoughts t JOIN memories m ON m.id = t.memory_id"
+        " JOIN thoughts o ON o.subject = t.subject AND o.relation = t.relation"
+        " JOIN memories k ON k.id = o.memory_id"
+        " WHERE t.id IN (SELECT value FROM json_each(?1)) AND o.id NOT IN"
+        " (SELECT value FROM json_each(?1)) AND m.state = 'active' AND k.state = 'active'"
+        " AND t.confirmed = 1 AND o.confirmed = 1 ORDER BY t.id, o.id",
+        (came,),
+    ).fetchall()
+    for row in rows:
+        values, ids, said = (row["value"], row["object"]), (row["other"], row["id"]), row["text"]
+        if row["said"] > row["created"]:
+            values, ids, said = values[::-1], ids[::-1], row["worded"]
+        both = [read_row(connection, thought_id)["state"] for thought_id in ids]
+        if both == ["active", "active"] and ends(row["relation"], *values, said):
+            reason = f"another value of {row['relation']}"
+            supersede(connection, *ids, now, "import", reason)
 
 
 def _new_messages(store: Store, conversation: Imported) -> list[ImportedMessage]:

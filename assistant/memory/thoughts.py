@@ -8,7 +8,6 @@ linked as a possible conflict. Knows no writer and no model: a text, its source 
 Functions that write take the connection of a running transaction (`Store.write`).
 """
 
-import json
 import sqlite3
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -484,43 +483,3 @@ def confirm_thought(connection: sqlite3.Connection, thought_id: int, now: dateti
     )
     related = [r for r in _relate_all(connection, new) if r.thought_id != thought_id]
     _settle(connection, Outcome("keep", thought_id, row["memory_id"]), new, related, source, now)
-
-
-def revert(connection: sqlite3.Connection, history_id: int, now: datetime) -> int:
-    """Undo one operation of a thought's history; returns the thought. Raises NotFound."""
-    entry = connection.execute(
-        "SELECT * FROM thought_history WHERE id = ?", (history_id,)
-    ).fetchone()
-    if entry is None:
-        raise NotFound(
-            f"There is no history entry {history_id}.",
-            "Run `assistant memory history ID` for those of a thought.",
-        )
-    thought_id = int(entry["thought_id"])
-    row = read_row(connection, thought_id)
-    before = json.loads(entry["before"]) if entry["before"] else {"state": "forgotten"}
-    if "state" in before:
-        before["superseded_by"] = _successor(connection, thought_id, before)
-    current = {name: row[name] for name in before}
-    apply_values(connection, row, before)
-    reason = f"of {entry['operation']} {history_id}"
-    record(connection, thought_id, "undo", now, PERSON, reason, current, before)
-    return thought_id
-
-
-def _successor(
-    connection: sqlite3.Connection, thought_id: int, before: dict[str, Any]
-) -> int | None:
-    """What stands for a thought in the state it goes back to: nothing where it is recalled again, was
-    erased since, or is itself replaced by this one by now."""
-    wanted = before.get("superseded_by")
-    if before["state"] != "superseded" or wanted is None:
-        return None
-    chain = connection.execute(
-        "WITH RECURSIVE later (id) AS (SELECT id FROM thoughts WHERE id = ? UNION"
-        " SELECT t.superseded_by FROM later l JOIN thoughts t ON t.id = l.id"
-        " WHERE t.superseded_by IS NOT NULL) SELECT id FROM later",
-        (wanted,),
-    ).fetchall()
-    ids = {row[0] for row in chain}
-    return None if not ids or thought_id in ids else int(wanted)

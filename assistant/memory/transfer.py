@@ -57,14 +57,17 @@ def restore(file: Path, backup: Path, now: datetime, backups_dir: Path) -> Path:
 
 def export(store: Store) -> Iterator[dict[str, Any]]:
     """Everything a person may want elsewhere, a JSON object a row: conversations with their
-    messages, then thoughts with their sources. Times are ISO 8601 in UTC. Each row names the store,
-    so that what two stores call message 1 stays two messages where both are imported."""
+    messages, then thoughts with their sources; nothing of deleted conversations. Times are ISO 8601
+    in UTC. Each row names the store, so that what two stores call message 1 stays two messages where
+    both are imported; a message says whether its branch is the chosen one, and its memory's state."""
     origin = {"store": store.meta("store")}
     for row in store.read(
         "SELECT m.id, m.conversation_id AS conversation, c.title, t.number AS turn, m.role,"
-        " m.speaker, m.text, m.resolved_text, m.created, m.partial, m.model FROM messages m"
+        " m.speaker, m.text, m.resolved_text, m.created, m.partial, m.model, t.active AS chosen,"
+        " k.state FROM messages m"
         " JOIN turns t ON t.id = m.turn_id JOIN conversations c ON c.id = m.conversation_id"
-        " WHERE c.hidden = 0 ORDER BY m.conversation_id, t.number, m.id"
+        " LEFT JOIN memories k ON k.message_id = m.id AND k.kind = 'message'"
+        " WHERE c.hidden = 0 ORDER BY m.conversation_id, t.number, t.id, m.id"
     ):
         yield {"type": "message", **origin, **{key: row[key] for key in row.keys()}}  # noqa: SIM118 - a Row iterates values
     for row in store.read(
@@ -72,7 +75,7 @@ def export(store: Store) -> Iterator[dict[str, Any]]:
         " t.event_time, t.label, t.confirmed, t.superseded_by, t.writer, t.writer_version, t.created,"
         " m.state, m.pinned,"
         " m.importance, m.strength_days FROM thoughts t JOIN memories m ON m.id = t.memory_id"
-        " ORDER BY t.id"
+        " JOIN conversations c ON c.id = m.conversation_id AND c.hidden = 0 ORDER BY t.id"
     ):
         yield {"type": "thought", **origin, **{key: row[key] for key in row.keys()}}  # noqa: SIM118 - as above
 

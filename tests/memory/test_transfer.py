@@ -10,7 +10,7 @@ import pytest
 from assistant.errors import NotFound, StoreCorrupt
 from assistant.memory.memory import Memory
 from assistant.memory.transfer import restore
-from assistant.records import EncodedText, FloatArray, NewThought
+from assistant.records import EncodedText, FloatArray, NewThought, Recall
 
 NOW = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -158,3 +158,50 @@ def test_reindex_goes_on_where_it_was_and_old_vectors_serve_until_the_end(tmp_pa
         assert memory.recall("", embed_wide([wanted])[0], NOW, k=1).memories[0].text == wanted
         assert not memory.use_embedder("old", 16)
         assert memory.recall("", embed([wanted])[0], NOW, k=1).memories[0].signals["meaning"] == 0
+
+
+def test_what_was_deleted_is_in_no_export_and_what_was_hidden_is_hidden_where_it_is_imported(
+    tmp_path: Path,
+) -> None:
+    export = tmp_path / "out.jsonl"
+    with Memory.open(tmp_path / "memory.db", now=NOW) as memory:
+        turn = memory.begin_turn(said("I keep bees."), NOW)
+        memory.insert_thought(NewThought("I keep bees.", turn.message_id, "rules", "2"), NOW)
+        memory.delete_conversation(turn.conversation_id, NOW)
+        first = memory.begin_turn(said("The kayak is red."), NOW)
+        chat = first.conversation_id
+        second = memory.begin_turn(
+            said("The kayak is blue."), NOW, conversation_id=chat, replaces=first.id
+        )
+        memory.begin_turn(said("It leaks."), NOW, conversation_id=chat)
+        memory.finish_turn(first, said("A red kayak."), Recall(""), NOW)  # it came late
+        memory.finish_turn(second, said("A blue kayak."), Recall(""), NOW)
+        memory.choose_branch(first.id)
+        memory.forget([row.id for row in memory.memories(words=["leaks"])], NOW)
+        memory.export_file(export)
+        assert "bees" not in export.read_text("utf-8")
+        before = [m.text for m in memory.messages(chat)]
+    with Memory.open(tmp_path / "other.db", now=NOW) as memory:
+        memory.import_file(export, encode, NOW)
+        assert {row.text for row in memory.memories()} == {"The kayak is red.", "A red kayak."}
+        (conversation,) = memory.conversations()
+        messages = memory.messages(conversation.id)
+        assert [m.text for m in messages] == before
+        assert len(memory.branches(messages[0].turn_id)) == 2
+
+
+def test_an_export_that_has_grown_brings_no_second_value_of_a_slot(tmp_path: Path) -> None:
+    export = tmp_path / "out.jsonl"
+    with (
+        Memory.open(tmp_path / "memory.db", now=NOW) as memory,
+        Memory.open(tmp_path / "other.db", now=NOW) as other,
+    ):
+        for place in ("Utrecht", "Ghent"):
+            slot = ("person", "lives in", place)
+            source = tell(memory, f"I live in {place}.")
+            memory.insert_thought(
+                NewThought(f"I live in {place}.", source, "rules", "2", slot=slot), NOW
+            )
+            memory.export_file(export)
+            other.import_file(export, encode, NOW)
+        assert [t.text for t in other.thoughts()] == ["I live in Ghent."]
