@@ -1,14 +1,17 @@
 """The prompts a person sent, oldest first, kept across runs in one private file (JSON lines, 0600).
 
-Knows no widget. A file that cannot be read or written costs the history, never the program.
+A prompt is appended to the file, which other programs append to and erase from meanwhile. Knows no
+widget. A file that cannot be read or written costs the history, never the program.
 """
 
 import json
+from contextlib import suppress
 from pathlib import Path
+from typing import Final
 
-from assistant.paths import whole_file
+from assistant.paths import open_private, whole_file
 
-MAXIMUM = 500  # default and maximum number of prompts kept
+MAXIMUM: Final = 500  # prompts to walk through; of more than twice as many the file keeps these
 
 
 class PromptHistory:
@@ -17,15 +20,21 @@ class PromptHistory:
     def __init__(self, file: Path | None = None) -> None:
         self.file = file
         self._prompts = _read(file) if file else []
+        if file and len(self._prompts) > 2 * MAXIMUM:
+            with suppress(OSError), whole_file(file) as out:
+                out.writelines(_line(prompt) for prompt in self._prompts[-MAXIMUM:])
+        self._prompts = self._prompts[-MAXIMUM:]
+        self._kept = self._prompts[-1] if self._prompts else None  # the last one in the file
         self._at = len(self._prompts)
         self._draft = ""
 
     def add(self, prompt: str, *, keep: bool = True) -> None:
-        """Remember a prompt that was sent; `keep` False writes nothing."""
-        if not self._prompts or self._prompts[-1] != prompt:
+        """Remember a prompt that was sent; `keep` False writes it nowhere, ever."""
+        if keep and prompt != self._kept:
+            self._append(prompt)
+            self._kept = prompt
+        if self._prompts[-1:] != [prompt]:
             self._prompts = [*self._prompts[1 - MAXIMUM :], prompt]
-            if keep:
-                self._write()
         self._at, self._draft = len(self._prompts), ""
 
     def step(self, step: int, current: str) -> str | None:
@@ -41,23 +50,27 @@ class PromptHistory:
     def reload(self) -> None:
         """Read the file again: `erase` takes out the prompts that became erased messages."""
         if self.file is not None:
-            self._prompts = _read(self.file)
+            self._prompts = _read(self.file)[-MAXIMUM:]
             self._at, self._draft = len(self._prompts), ""
 
-    def _write(self) -> None:
+    def _append(self, prompt: str) -> None:
         if self.file is None:
             return
         try:
-            with whole_file(self.file) as out:
-                out.writelines(json.dumps(prompt) + "\n" for prompt in self._prompts)
+            with open(self.file, "a", encoding="utf-8", opener=open_private) as out:
+                out.write(_line(prompt))
         except OSError:
             self.file = None  # a read-only disk: go on without
 
 
+def _line(prompt: str) -> str:
+    return json.dumps(prompt) + "\n"
+
+
 def _read(file: Path) -> list[str]:
     try:
-        lines = file.read_text("utf-8").splitlines()
-    except (OSError, UnicodeDecodeError):
+        lines = file.read_text("utf-8", "replace").splitlines()
+    except OSError:
         return []
     prompts: list[str] = []
     for line in lines:
@@ -67,4 +80,4 @@ def _read(file: Path) -> list[str]:
             continue
         if isinstance(prompt, str):
             prompts.append(prompt)
-    return prompts[-MAXIMUM:]
+    return prompts

@@ -14,7 +14,7 @@ from assistant.conversation.events import Event, Phase, TokenText
 from assistant.errors import SettingError
 from assistant.records import Message
 from assistant.tui.app import KEY_PLACES
-from assistant.tui.history import PromptHistory
+from assistant.tui.history import MAXIMUM, PromptHistory
 from assistant.tui.keys import keys_of, read_keymap
 from assistant.tui.memory_filter import parse_filter
 from assistant.tui.memory_text import spark
@@ -88,10 +88,40 @@ def test_history_keeps_what_was_sent_and_gives_the_draft_back(tmp_path: Path) ->
     assert history.step(-1, "") == "one"
 
 
+def test_a_prompt_that_is_not_kept_stays_out_of_the_file_for_good(tmp_path: Path) -> None:
+    history = PromptHistory(tmp_path / "h")
+    history.add("of a temporary chat", keep=False)
+    history.add("hello", keep=False)
+    history.add("hello")
+    assert history.step(-2, "") == "of a temporary chat"
+    assert (tmp_path / "h").read_text() == '"hello"\n'
+
+
+def test_what_another_program_erases_or_adds_meanwhile_is_so_in_the_file(tmp_path: Path) -> None:
+    file = tmp_path / "h"
+    first, second = PromptHistory(file), PromptHistory(file)
+    first.add("the shed code is tulip")
+    second.add("hello")
+    file.write_text('"hello"\n')  # as `erase` does
+    first.add("and now?")
+    assert PromptHistory(file).step(-2, "") == "hello"
+    assert "tulip" not in file.read_text()
+
+
+def test_a_long_file_is_cut_when_it_is_opened(tmp_path: Path) -> None:
+    file = tmp_path / "h"
+    file.write_text("".join(f'"{n}"\n' for n in range(2 * MAXIMUM + 1)))
+    PromptHistory(file)
+    assert len(file.read_text().splitlines()) == MAXIMUM
+    assert file.stat().st_mode & 0o777 == 0o600
+
+
 def test_a_history_that_cannot_be_read_or_written_costs_nothing_else(tmp_path: Path) -> None:
     (tmp_path / "h").write_bytes(b"\xff\xfe not json\n")
     history = PromptHistory(tmp_path / "h")
     assert history.step(-1, "") is None
+    history.add("zero")
+    assert PromptHistory(tmp_path / "h").step(-1, "") == "zero"
     nowhere = PromptHistory(tmp_path / "missing" / "h")
     nowhere.add("one")
     assert nowhere.step(-1, "") == "one"
