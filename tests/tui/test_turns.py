@@ -308,6 +308,25 @@ async def test_words_are_found_in_the_chat_and_the_keys_go_round() -> None:
         assert not screen.query_one(FindBar).has_class("-open")
 
 
+async def test_words_found_in_one_chat_are_looked_for_anew_in_the_next() -> None:
+    store = FakeStore()
+    for chat, n in ((1, 9), (2, 1)):
+        turns = [TurnText(10 * chat + i, i, f"Chat {chat}", NOW, "apple") for i in range(n)]
+        store.add(chat, f"Chat {chat}", turns)
+    app = make_app(FakeEngine(store))
+    async with app.run_test() as pilot:
+        await app.chat.open_conversation(1)
+        await pilot.press("ctrl+f", *"apple")
+        await wait_for(pilot, lambda: "9/9" in drawn(app))
+        await app.chat.open_conversation(2)
+        await wait_for(pilot, lambda: "9/9" not in drawn(app))
+        await pilot.press("ctrl+f", "down")
+        await wait_for(pilot, lambda: "1/1" in drawn(app))
+        await app.chat.open_conversation(None)
+        await pilot.press("ctrl+f", "up")
+        await wait_for(pilot, lambda: "nothing found" in drawn(app))
+
+
 async def test_a_found_message_of_another_chat_is_opened_where_it_stands() -> None:
     store = FakeStore()
     store.add(1, "Trees", [TurnText(n, n, f"Tree {n}", NOW, "yes") for n in range(1, 40)])

@@ -451,6 +451,7 @@ class ChatScreen(StoreScreen[None]):
         self.set_status(replace(self._status, n_context_used=0, chat_mode=mode))
         self.backend.tell(lambda engine: engine.open_conversation(conversation_id, mode))
         await self.transcript.show_turns(turns)
+        self._finder.forget()
         self._show_empty()
         self.prompt.focus()
         self.refresh_list()

@@ -13,19 +13,25 @@ class Finder:
         self._at = 0
 
     async def go(self, text: str, step: int) -> None:
-        """`step` 0 searches anew; 1 and -1 go on, round the ends."""
-        wanted = text.casefold().strip()
-        if step == 0:
-            self._hits = self._search(wanted) if wanted else []
-            self._at = len(self._hits) - 1
-        elif self._hits:
-            self._at = (self._at + step) % len(self._hits)
+        """`step` 0 begins at the newest hit; 1 and -1 go on, round the ends.
+
+        Looked for anew each time: the turns may be others by now.
+        """
+        wanted, begins = text.casefold().strip(), step == 0 or not self._hits
+        self._hits = self._search(wanted) if wanted else []
+        if self._hits:
+            self._at = len(self._hits) - 1 if begins else (self._at + step) % len(self._hits)
         bar = self._chat.find_bar
         if self._hits:
             bar.show_count(f"{self._at + 1}/{len(self._hits)}")
             await self._chat.transcript.reveal(self._hits[self._at])
         else:
             bar.show_count("nothing found" if wanted else "")
+
+    def forget(self) -> None:
+        """Another chat is open: what was found in the one before says nothing of it."""
+        self._hits = []
+        self._chat.find_bar.show_count("")
 
     @property
     def view(self) -> TurnView | None:
