@@ -312,3 +312,34 @@ async def test_forty_columns_show_what_is_remembered_and_how_fast_a_model_is() -
         await wait_for(pilot, lambda: "smollm2-135m" in drawn(app) and "~4" in drawn(app))
         await pilot.resize_terminal(100, 30)
         await wait_for(pilot, lambda: "through the window" in drawn(app))
+
+
+@pytest.mark.parametrize(
+    ("keys", "said"),
+    [
+        (("d",), "qwen2.5-coder-0.5b is here already."),
+        (("enter",), "qwen2.5-coder-0.5b answers already."),
+        (("p",), "No download is on its way, and none was paused."),
+    ],
+)
+async def test_a_key_that_has_nothing_to_do_in_the_list_of_models_says_why(
+    keys: tuple[str, ...], said: str
+) -> None:
+    app = make_app(FakeEngine(FakeStore()), shelf=FakeShelf())
+    async with app.run_test() as pilot:
+        await pilot.press("f4")
+        await wait_for(pilot, lambda: "smollm2-135m" in drawn(app))
+        await pilot.press(*keys)
+        await wait_for(pilot, lambda: said in [n.message for n in app._notifications])
+
+
+@pytest.mark.parametrize("key", ["space", "x", "f"])
+async def test_a_key_that_finds_no_memory_says_so(key: str) -> None:
+    app = make_app(FakeEngine(FakeStore()))
+    async with app.run_test() as pilot:
+        await wait_for(pilot, lambda: is_idle(app))
+        await pilot.press("f3")
+        await wait_for(pilot, lambda: "Nothing is remembered yet." in drawn(app))
+        await pilot.press(key)
+        said = "There is no memory here."
+        await wait_for(pilot, lambda: said in [n.message for n in app._notifications])

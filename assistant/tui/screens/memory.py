@@ -31,6 +31,7 @@ NOTHING_YET = (
     "Tell the assistant something about yourself: it stands here a moment later."
 )
 NOTHING_FITS = "No memory fits this filter.\n/ goes to it."
+NO_MEMORY = "There is no memory here."
 FILTER_HINT = 'kind:thought  by:me  before:2026-01  state:forgotten  pinned:yes  "a phrase"  words'
 
 
@@ -202,6 +203,7 @@ class MemoryScreen(StoreScreen[None]):
     def action_select(self) -> None:
         row = self.current
         if row is None:
+            self.tell(NO_MEMORY)
             return
         self._selected ^= {row.id}
         self.table.update_cell(str(row.id), "mark", self._cells(row)["mark"])
@@ -286,7 +288,7 @@ class MemoryScreen(StoreScreen[None]):
     async def _change(self, said: str, change: Callable[[Store, list[int]], object]) -> None:
         ids = self._chosen()
         if not ids:
-            self.tell("There is no memory here.")
+            self.tell(NO_MEMORY)
             return
         if await self.do(lambda store: change(store, ids)):
             self._selected.clear()
@@ -350,6 +352,7 @@ class MemoryScreen(StoreScreen[None]):
             self.tell("The model is busy. Erase when it is not.")
             return
         if not ids:
+            self.tell(NO_MEMORY)
             return
 
         async def erase(yes: bool | None) -> None:

@@ -40,6 +40,7 @@ SHAPES: Final[tuple[tuple[int, tuple[str, ...], int], ...]] = (
     (60, ("mark", "id", "size", "fit", "speed"), 36),
     (0, ("mark", "id", "speed"), 24),
 )
+NO_MODEL: Final = "There is no model in the list yet."
 
 
 class Downloading(Message):
@@ -174,7 +175,11 @@ class ModelsScreen(Screen[bool]):
     async def choose(self) -> None:
         """Enter: use this model from now on; what is not here is offered as a download."""
         row = self.current
-        if row is None or row.chosen:
+        if row is None:
+            self._say(NO_MODEL)
+            return
+        if row.chosen:
+            self._say(f"{row.id} answers already.")
             return
         if not row.installed:
             self._offer(use=True)
@@ -205,6 +210,7 @@ class ModelsScreen(Screen[bool]):
         """Ask whether to download what is under the cursor; `use`: it answers as soon as it is here."""
         row = self.current
         if row is None or row.installed:
+            self._say(NO_MODEL if row is None else f"{row.id} is here already.")
             return
         if self._pulling:
             self._say(f"{self._pulling} is on its way: one at a time. p pauses it.")
@@ -226,6 +232,8 @@ class ModelsScreen(Screen[bool]):
             self._shelf.pause()
         elif self._paused:
             self._start(self._paused)
+        else:
+            self._say("No download is on its way, and none was paused.")
 
     @work(group="download")
     async def _start(self, model_id: str) -> None:
