@@ -43,6 +43,29 @@ async def test_an_answer_is_streamed_and_its_memories_and_speed_are_shown_under_
         assert "context 5 %" in str(app.screen.query_one(StatusHeader).render())
 
 
+async def test_what_is_typed_after_enter_while_the_store_is_slow_is_kept_and_enter_counts_once() -> (
+    None
+):
+    store, gate = FakeStore(), threading.Event()
+    store.add(1, "A chat", [TurnText(1, 1, "Question", NOW, "Yes.")])
+    turns = store.turns
+    engine = FakeEngine(store)
+    app = make_app(engine)
+    async with app.run_test() as pilot:
+        await wait_for(pilot, lambda: is_idle(app))
+        prompt = app.chat.prompt
+        store.turns = lambda id_: turns(id_) if gate.wait(10) else []  # type: ignore[method-assign]
+        app.chat.post_message(ConversationList.Chosen(1))  # the chat waits for its turns
+        prompt.fill("One")
+        for _ in range(2):  # not by a Pilot, which waits for the chat
+            app.chat.post_message(PromptInput.Sent("One"))
+        prompt.insert(" two")
+        gate.set()
+        await wait_for(pilot, lambda: is_idle(app) and engine.asked == ["One"])
+        assert app.chat.prompt.text == " two"
+        assert [turn.prompt for turn in app.chat.transcript.turns] == ["Question", "One"]
+
+
 async def test_the_phase_is_named_while_the_model_loads_and_the_message_waits_for_it() -> None:
     gate = threading.Event()
     engine = FakeEngine(FakeStore(), load_gate=gate)

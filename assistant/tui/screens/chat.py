@@ -305,14 +305,15 @@ class ChatScreen(StoreScreen[None]):
     async def send(self, event: PromptInput.Sent) -> None:
         text = event.text
         if commands.is_command(text.strip()):
-            await self._run_command(text.strip())
+            await self._run_command(text)
             return
         if self.writing is not None:
             self.tell(STILL_WRITING)
             return
+        if not self.prompt.take(text):
+            return  # Enter came twice while something slow was waited for
         self.frame.history.add(text, keep=self._status.chat_mode == "normal")
-        self.prompt.text = self._ahead = ""
-        now, replaces = self.backend.clock(), self.replaces
+        self._ahead, now, replaces = "", self.backend.clock(), self.replaces
         self.stop_editing()
         if replaces is not None:
             await self.transcript.drop_last()
@@ -320,13 +321,12 @@ class ChatScreen(StoreScreen[None]):
         self.backend.play(lambda engine: engine.ask(text, now, replaces=replaces))
 
     async def _run_command(self, text: str) -> None:
-        command, argument, problem = commands.find_command(text)
+        command, argument, problem = commands.find_command(text.strip())
         if command is None:
             self.tell(problem)
-            return
-        self.frame.history.add(text, keep=self._status.chat_mode == "normal")
-        self.prompt.text = ""
-        await command.run(self, argument)
+        elif self.prompt.take(text):
+            self.frame.history.add(text.strip(), keep=self._status.chat_mode == "normal")
+            await command.run(self, argument)
 
     async def start_turn(self, turn: TurnText) -> None:
         """Draw the person's message at once; the events fill in the rest."""

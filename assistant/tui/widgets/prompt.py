@@ -123,6 +123,13 @@ class PromptInput(TextArea):
         self.text = text
         self.move_cursor(self.document.end)
 
+    def take(self, text: str) -> bool:
+        """Empty the input of what is sent, and leave what was typed since. False: it is not there."""
+        is_there = self.text.startswith(text)
+        if is_there:
+            self.fill(self.text.removeprefix(text))
+        return is_there
+
     def on_text_area_changed(self, event: TextArea.Changed) -> None:
         event.stop()
         if self._pause is not None:
