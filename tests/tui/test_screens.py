@@ -333,6 +333,22 @@ async def test_a_key_that_has_nothing_to_do_in_the_list_of_models_says_why(
         await wait_for(pilot, lambda: said in [n.message for n in app._notifications])
 
 
+async def test_an_edit_that_waits_for_the_model_holds_no_key_and_is_made_though_the_screen_is_left() -> (
+    None
+):
+    gate = threading.Event()
+    engine = FakeEngine(make_store(), load_gate=gate)
+    app = make_app(engine)
+    async with app.run_test() as pilot:
+        await pilot.press("f3")
+        await wait_for(pilot, lambda: "8 memories" in drawn(app))
+        await pilot.press("e", "!", "ctrl+s", "escape")
+        await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen))
+        assert engine.calls == []
+        gate.set()
+        await wait_for(pilot, lambda: [call[0] for call in engine.calls] == ["edit"])
+
+
 @pytest.mark.parametrize("key", ["space", "x", "f"])
 async def test_a_key_that_finds_no_memory_says_so(key: str) -> None:
     app = make_app(FakeEngine(FakeStore()))

@@ -130,6 +130,26 @@ async def test_why_shows_what_was_given_to_the_model_and_never_says_caused() -> 
         await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen))
 
 
+async def test_the_prompt_of_an_answer_asked_for_while_another_is_written_holds_no_key() -> None:
+    engine = FakeEngine(FakeStore())
+    app = make_app(engine)
+    async with app.run_test(size=(100, 40)) as pilot:
+        await say(pilot, app, "What is the name of Anna's dog?")
+        engine.reply, engine.tokens_per_second = "word " * 1000, 20
+        app.screen.query_one(PromptInput).fill("And the cat?")
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: app.chat.writing is not None)
+        app.show_why(app.chat.transcript.turns[0], 1)
+        await wait_for(pilot, lambda: isinstance(app.screen, WhyScreen))
+        await pilot.press("t")
+        await wait_for(pilot, lambda: "As soon as the model is free." in drawn(app))
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen))
+        assert app.chat.writing is not None
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: is_idle(app))
+
+
 async def test_an_undo_takes_back_the_last_mark_alone() -> None:
     engine = FakeEngine(FakeStore())
     app = make_app(engine)

@@ -4,10 +4,9 @@ Draws the engine's events and sends the person's intents to the backend. Decides
 memory or models. What the keys on a turn do is in `turn_actions`, the slash commands in `commands`.
 """
 
-from collections.abc import Coroutine
 from dataclasses import replace
 from time import perf_counter
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from textual import on, work
 from textual.app import ComposeResult
@@ -100,10 +99,6 @@ class ChatScreen(StoreScreen[None]):
         self._draw_timer: Timer | None = None
         self._ahead = ""  # the text whose prompt was read last while nothing was sent
         self._listener = Listener(self.post_message)
-
-    def begin(self, work: Coroutine[Any, Any, None]) -> object:
-        """Do something that takes a moment, without waiting for it."""
-        return self.run_worker(work)
 
     # --- drawing -------------------------------------------------------------------------------
 

@@ -46,7 +46,7 @@ class ConsentFlow:
 
     async def answered(self, candidate: Candidate, answer: str) -> None:
         """`answer` is "yes", "edit", "no" or "never"."""
-        app = self._chat.app
+        chat, app = self._chat, self._chat.app
 
         async def keep(text: str | None) -> None:
             if text:
@@ -60,10 +60,10 @@ class ConsentFlow:
 
         match answer:
             case "edit":
-                app.push_screen(EditText("What should be remembered?", candidate.text), keep)
+                app.push_screen(EditText("What should be remembered?", candidate.text), chat.aside(keep))
             case "never":
                 question = f"A word or two. What holds them is never kept, as “{candidate.text}”"
-                app.push_screen(AskLine(question, candidate.topic), never)
+                app.push_screen(AskLine(question, candidate.topic), chat.aside(never))
             case _:
                 await self._decide(candidate, answer == "yes")
                 said = "Remembered." if answer == "yes" else "Not kept. /undo takes that back."

@@ -329,7 +329,7 @@ class MemoryScreen(StoreScreen[None]):
                 await self._changed()
 
         others = "\n".join(f"· {one_line(row.text, 120)}" for row in chosen[1:])
-        self.app.push_screen(EditText("One thought for all of them", newest.text, others), save)
+        self.app.push_screen(EditText("One thought for all of them", newest.text, others), self.aside(save))
 
     def action_edit(self) -> None:
         row = self.current
@@ -343,7 +343,7 @@ class MemoryScreen(StoreScreen[None]):
                 if await self.do_engine(lambda engine: engine.edit(row.id, text, now)):
                     await self._changed()
 
-        self.app.push_screen(EditText("What should be remembered?", row.text), save)
+        self.app.push_screen(EditText("What should be remembered?", row.text), self.aside(save))
 
     def action_erase(self) -> None:
         """Erasing cannot be taken back, so it is asked about and answered with a receipt."""
@@ -369,4 +369,4 @@ class MemoryScreen(StoreScreen[None]):
 
         question = f"Erase {count(len(ids), 'memory')} for good?"
         detail = "The text goes from the store, its indexes, its backups and the prompt history."
-        self.app.push_screen(Confirm(question, detail), erase)
+        self.app.push_screen(Confirm(question, detail), self.aside(erase))

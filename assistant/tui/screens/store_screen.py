@@ -1,7 +1,7 @@
 """What every screen over the store shares: questions to it, and errors named in a corner."""
 
-from collections.abc import Awaitable, Callable
-from typing import TypeVar, cast
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, TypeVar, cast
 
 from textual.screen import Screen
 
@@ -25,6 +25,19 @@ class StoreScreen(Screen[ResultType]):
     @property
     def frame(self) -> Frame:
         return cast(Frame, self.app)
+
+    def begin(self, work: Coroutine[Any, Any, None]) -> object:
+        """Do something that takes a moment, without waiting for it. It outlives the screen."""
+        return self.app.run_worker(work)
+
+    def aside(self, work: Callable[[T], Coroutine[Any, Any, None]]) -> Callable[[T], None]:
+        """What is done with a dialog's answer, begun and not waited for: an action of a key, and what
+        it leads to, holds every key of the app, and the engine may be busy for minutes."""
+
+        def answered(answer: T) -> None:
+            self.begin(work(answer))
+
+        return answered
 
     async def ask(self, question: Callable[[Store], T]) -> T | None:
         """The store's answer; None, and the reason in the corner, where it failed."""

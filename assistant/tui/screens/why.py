@@ -102,20 +102,25 @@ class WhyScreen(StoreScreen[None]):
             self.query_one("#why").scroll_home(animate=False)
         cards[max(0, min(at, len(cards) - 1))].focus(scroll_visible=at >= 0)
 
-    async def action_toggle_prompt(self) -> None:
+    def action_toggle_prompt(self) -> None:
         """Show the prompt, word for word, control tokens as the text they are."""
         parts = self.query(".prompt-part")
         shown = not parts.first().display
-        if shown:
-            turn_id = self._turn.turn_id
-            prompt = (
-                await self.ask_engine(lambda engine: engine.prompt_of(turn_id)) if turn_id else ""
-            )
-            text = prompt or "The prompt of this answer was not kept."
-            self.query_one("#why-prompt", Static).update(plain(text))
         parts.set(display=shown)
         if shown:
-            self.call_after_refresh(self.query_one("#why").scroll_end, animate=False)
+            waits = "As soon as the model is free." if self.backend.busy else ""
+            self._show_prompt(waits)
+            self.begin(self._fetch_prompt())
+
+    async def _fetch_prompt(self) -> None:
+        turn_id = self._turn.turn_id
+        prompt = await self.ask_engine(lambda engine: engine.prompt_of(turn_id)) if turn_id else ""
+        if prompt is not None:
+            self._show_prompt(prompt or "The prompt of this answer was not kept.")
+
+    def _show_prompt(self, text: str) -> None:
+        self.query_one("#why-prompt", Static).update(plain(text))
+        self.call_after_refresh(self.query_one("#why").scroll_end, animate=False)
 
     # --- what can be done to a memory ----------------------------------------------------------
 
@@ -179,7 +184,8 @@ class WhyScreen(StoreScreen[None]):
                 if await self.do_engine(lambda engine: engine.edit(memory.id, text, now)):
                     self._mark(card, "edited")
 
-        self.app.push_screen(EditText("What should be remembered?", memory.text), save)
+        edit = EditText("What should be remembered?", memory.text)
+        self.app.push_screen(edit, self.aside(save))
 
     def action_without(self) -> None:
         """The same question without this memory, beside the answer that was given."""
