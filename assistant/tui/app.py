@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.dom import DOMNode
 from textual.screen import Screen
 
-from assistant.errors import AssistantError
+from assistant.errors import AssistantError, SettingError
 from assistant.tui import tidy
 from assistant.tui.commands import CommandProvider
 from assistant.tui.history import PromptHistory
@@ -165,10 +165,18 @@ class AssistantApp(App[int]):
             self.run_worker(use(self.shelf))
 
     def set_memory_mode(self, mode: str) -> None:
-        """Save it and begin to act on it."""
-        self.facts.save_setting("memory.mode", mode)
-        self._chat.set_status(replace(self._chat.status, memory_mode=mode))
-        self._chat.load_model()
+        """Save it and begin to act on it; what cannot be saved stays as it was."""
+        if self._save("memory.mode", mode):
+            self._chat.set_status(replace(self._chat.status, memory_mode=mode))
+            self._chat.load_model()
+
+    def _save(self, name: str, value: str) -> bool:
+        try:
+            self.facts.save_setting(name, value)
+        except AssistantError as error:
+            self._chat.tell(str(error), error=True)
+            return False
+        return True
 
     # --- screens -------------------------------------------------------------------------------
 
@@ -224,7 +232,7 @@ class AssistantApp(App[int]):
     def choose_theme(self, name: str) -> None:
         if name in self.available_themes:
             self.theme = name
-            self.facts.save_setting("chat.theme", name)
+            self._save("chat.theme", name)
         else:
             known = ", ".join(CHOICES)
             self.notify(f"There is no theme {one_line(name)!r}. Try {known}.", markup=False)
@@ -257,8 +265,12 @@ def run(settings: RunSettings) -> int:
         return load_config(paths.config_file, settings.flags)
 
     def save(name: str, value: str) -> None:
-        paths.create()
-        save_setting(paths.config_file, name, value)
+        try:
+            paths.create()
+            save_setting(paths.config_file, name, value)
+        except OSError as error:
+            reason = f"{paths.config_file} could not be written: {error.strerror}."
+            raise SettingError(reason, "Make room there, or let it be written.") from error
 
     def never_store(topic: str) -> None:
         save("memory.never_store", ",".join((*read_config().words("memory.never_store"), topic)))

@@ -296,7 +296,10 @@ class ModelShelf(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Facts:
-    """What is known before anything is loaded."""
+    """What is known before anything is loaded.
+
+    `never_store` and `save_setting` raise SettingError where the file cannot be written.
+    """
 
     memory_mode: str = "auto"
     data_dir: str = ""

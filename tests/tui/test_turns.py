@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from textual import events
 
+from assistant.errors import SettingError
 from assistant.memory.weights import WEIGHTS
 from assistant.records import Recall
 from assistant.tui.app import KEY_PLACES
@@ -238,6 +239,40 @@ async def test_the_memory_mode_is_set_by_a_command() -> None:
         app.screen.query_one(PromptInput).fill("/mode ask")
         await pilot.press("enter")
         await wait_for(pilot, lambda: saved == {"memory.mode": "ask"})
+
+
+@pytest.mark.parametrize(
+    ("command", "mode", "theme"),
+    [("/mode off", "auto", "assistant-dark"), ("/theme assistant-light", "auto", "assistant-light")],
+)
+async def test_a_setting_that_cannot_be_saved_is_said_and_the_app_goes_on(
+    command: str, mode: str, theme: str
+) -> None:
+    def save(name: str, value: str) -> None:
+        raise SettingError("config.toml could not be written: No space left on device.")
+
+    app = make_app(FakeEngine(FakeStore()), facts=Facts(save_setting=save))
+    async with app.run_test() as pilot:
+        await wait_for(pilot, lambda: is_idle(app))
+        app.chat.prompt.fill(command)
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: any("No space" in n.message for n in app._notifications))
+        assert (app.chat.status.memory_mode, app.theme) == (mode, theme)
+
+
+async def test_a_topic_that_cannot_be_saved_as_never_kept_is_asked_about_still() -> None:
+    def never(topic: str) -> None:
+        raise SettingError("config.toml could not be written: No space left on device.")
+
+    store = FakeStore(candidates_=[Candidate(7, "avoids cilantro", "cilantro")])
+    facts = Facts(memory_mode="ask", never_store=never)
+    app = make_app(FakeEngine(store), facts=facts)
+    async with app.run_test() as pilot:
+        chip = app.chat.consent_chip
+        await wait_for(pilot, lambda: chip.has_class("-asking"))
+        await pilot.press("ctrl+y", "v", "enter")
+        await wait_for(pilot, lambda: any("No space" in n.message for n in app._notifications))
+        assert (store.calls, chip.candidate) == ([], Candidate(7, "avoids cilantro", "cilantro"))
 
 
 async def test_a_temporary_chat_leaves_no_prompt_behind(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Knows the chat screen it asks on.
 """
 
 from assistant.conversation.events import Consent
+from assistant.errors import AssistantError
 from assistant.tui.frame import Chat
 from assistant.tui.session import Candidate
 from assistant.tui.widgets.dialogs import AskLine, EditText
@@ -53,10 +54,15 @@ class ConsentFlow:
                 await self._decide(candidate, True, text)
 
         async def never(topic: str | None) -> None:
-            if topic and topic.strip():
-                self._chat.frame.facts.never_store(topic.strip())
-                self._chat.tell(f"Nothing with “{one_line(topic)}” is kept from now on.")
-                await self._decide(candidate, False)
+            if not topic or not topic.strip():
+                return
+            try:
+                chat.frame.facts.never_store(topic.strip())
+            except AssistantError as error:
+                chat.tell(str(error), error=True)
+                return
+            chat.tell(f"Nothing with “{one_line(topic)}” is kept from now on.")
+            await self._decide(candidate, False)
 
         match answer:
             case "edit":

@@ -369,4 +369,4 @@ class MemoryScreen(StoreScreen[None]):
 
         question = f"Erase {count(len(ids), 'memory')} for good?"
         detail = "The text goes from the store, its indexes, its backups and the prompt history."
-        self.app.push_screen(Confirm(question, detail), self.aside(erase))
+        self.app.push_screen(Confirm(question, detail), erase)
