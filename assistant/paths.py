@@ -84,7 +84,15 @@ def find_paths(data_dir: Path | None = None) -> Paths:
         from platformdirs import user_data_path
 
         data_dir = user_data_path(APP_NAME, appauthor=False)
-    return Paths(data_dir.expanduser().absolute())
+    return Paths(from_home(data_dir).absolute())
+
+
+def from_home(path: Path) -> Path:
+    """`~` as the person's own folder; a name that stands for nobody's folder is a name."""
+    try:
+        return path.expanduser()
+    except RuntimeError:  # "~nobody/x"
+        return path
 
 
 def resource(name: str) -> Path:

@@ -18,6 +18,7 @@ from assistant.catalogue.recommend import recommend
 from assistant.catalogue.registry import Registry
 from assistant.catalogue.transfer import Meter, Transfer, sha256_of
 from assistant.errors import HashMismatch, ModelMissing, ModelUnreadable, NotFound, UsageError
+from assistant.paths import from_home
 
 
 class Catalogue:
@@ -60,7 +61,7 @@ class Catalogue:
         entries = {entry.id: entry for entry in self.entries}
         if id_or_path in entries:
             return entries[id_or_path]
-        path = Path(id_or_path).expanduser()
+        path = from_home(Path(id_or_path))
         if path.is_file() or path.suffix.lower() == ".gguf" or path.name != id_or_path:
             return self._entry_of_file(path)
         begun = [id for id in entries if id.startswith(id_or_path.lower())] if id_or_path else []
@@ -205,7 +206,7 @@ class Catalogue:
         A file with the bytes of a published one is listed under that name. Raises ModelMissing or
         ModelUnreadable.
         """
-        path = path.expanduser().absolute()
+        path = from_home(path).absolute()
         facts = read_metadata(path)
         parts = split_parts(path)
         for part in parts[1:]:

@@ -92,8 +92,9 @@ async def _export(chat: Chat, argument: str) -> None:
         return
     try:
         file = await chat.backend.on_store_thread(lambda: export_markdown(turns, argument))
-    except OSError as error:
-        chat.tell(f"{argument} could not be written: {error.strerror}.", error=True)
+    except (OSError, ValueError) as error:  # ValueError: a name that no file can have
+        reason = getattr(error, "strerror", None) or str(error)
+        chat.tell(f"{argument} could not be written: {reason}.", error=True)
     else:
         chat.tell(f"Written to {file}.")
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from assistant.paths import open_private
+from assistant.paths import from_home, open_private
 from assistant.tui.session import TurnText
 from assistant.tui.text import day
 from assistant.wording import clean
@@ -21,7 +21,7 @@ def to_markdown(turns: Sequence[TurnText]) -> str:
 
 def export_markdown(turns: Sequence[TurnText], name: str) -> Path:
     """Write to `name`, 0600. Raises OSError, also where the file exists."""
-    file = Path(name).expanduser().absolute()
+    file = from_home(Path(name)).absolute()
     with open(str(file), "x", encoding="utf-8", opener=_private) as out:
         out.write(to_markdown(turns))
     return file

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from assistant.config import Config, load_config
+from assistant.errors import ModelMissing
 from assistant.paths import Paths
 from assistant.records import EncodedText, Recall, Usage
 from assistant.tui.live import LiveEngine
@@ -37,6 +38,11 @@ def said(store: LiveStore, prompt: str, reply: str, title: str = "A chat") -> in
     )
     memory.finish_turn(turn, EncodedText(reply, reply, None), Recall(prompt), NOW)
     return conversation_id
+
+
+def test_a_file_in_the_home_of_nobody_is_no_model(paths: Paths, config: Config) -> None:
+    with pytest.raises(ModelMissing, match="nobody"):
+        LiveShelf(paths, lambda: config).add("~nobody-of-this-name/model.gguf")
 
 
 def test_chats_are_listed_read_renamed_searched_deleted_and_brought_back(

@@ -338,6 +338,22 @@ async def test_a_chat_is_exported_once_and_never_over_a_file(tmp_path: Path) -> 
         await wait_for(pilot, lambda: any("File exists" in n.message for n in app._notifications))
 
 
+@pytest.mark.parametrize("name", ["~nobody/chat.md", "chat\0.md", "\ud83d.md"])
+async def test_a_name_that_no_file_can_have_is_said_and_nothing_is_exported(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    app = make_app(FakeEngine(FakeStore()))
+    async with app.run_test() as pilot:
+        await say(pilot, app, "one")
+        app.chat.prompt.fill(f"/export {name}")
+        await pilot.press("enter")
+        await wait_for(
+            pilot, lambda: any("could not be written" in n.message for n in app._notifications)
+        )
+    assert list(tmp_path.iterdir()) == []
+
+
 async def test_words_are_found_in_the_chat_and_the_keys_go_round() -> None:
     store = FakeStore()
     turns = [
