@@ -36,7 +36,7 @@ class CompareScreen(Screen[None]):
         self._memory_ids = memory_ids
         self._memory_text = memory_text
         self._listener = Listener(self.post_message)
-        self._running = False
+        self._answering = False
 
     def compose(self) -> ComposeResult:
         yield Static(plain(f"Without: {one_line(self._memory_text, 200)}"), id="compare-title")
@@ -55,7 +55,7 @@ class CompareScreen(Screen[None]):
             self.notify("The model is busy. Try again when it is not.", markup=False)
             self.dismiss()
             return
-        self._running = True
+        self._answering = True
         turn_id, ids, now = self._turn.turn_id, self._memory_ids, self._backend.clock()
         self._backend.play(lambda engine: engine.answer_without(turn_id, ids, now), self._listener)
 
@@ -81,12 +81,19 @@ class CompareScreen(Screen[None]):
     def free(self) -> None:
         self.draw_events()
         self._backend.job_done()
-        self._running = False
+        self._answering = False
         self.query_one(PhaseLine).phase = None
+
+    def on_unmount(self) -> None:
+        """Where it is taken away while it runs, as by a chat opened from the palette, nobody hears
+        that the engine is free: it would be busy for ever."""
+        if self._answering:
+            self._backend.stop()
+            self._backend.job_done()
 
     def action_back(self) -> None:
         """Esc stops the answer first, and leaves when it is still."""
-        if self._running:
+        if self._answering:
             self._backend.stop()
         else:
             self.dismiss()
