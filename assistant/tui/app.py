@@ -206,16 +206,22 @@ class AssistantApp(App[int]):
 
     def action_search(self, words: str = "") -> None:
         async def open_hit(hit: SearchHit | None) -> None:
-            if hit is not None and await self._chat.open_conversation(hit.conversation_id):
-                await self._chat.show_turn(hit.turn_id)
+            if hit is not None:
+                self._back_to_chat()
+                if await self._chat.open_conversation(hit.conversation_id):
+                    await self._chat.show_turn(hit.turn_id)
 
         self._push_once(SearchScreen(self.backend, words), open_hit)
 
     def open_chat(self, conversation_id: int) -> None:
-        """From the palette: whatever lies over the chat goes away first."""
-        while not isinstance(self.screen, ChatScreen):
-            self.pop_screen()
+        """From the palette."""
+        self._back_to_chat()
         self.run_worker(self._chat.open_conversation(conversation_id))
+
+    def _back_to_chat(self) -> None:
+        """Whatever lies over the chat goes away."""
+        while self.screen is not self._chat:
+            self.pop_screen()
 
     async def reopen_after_erasing(self) -> None:
         """Draw and remember nothing that the store no longer has."""

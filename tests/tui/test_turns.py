@@ -1,12 +1,15 @@
 """Keys on a turn, slash commands, finding, branches, modes: over the fake engine."""
 
 import re
+import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from textual import events
 
+from assistant.conversation.events import Event, Phase
 from assistant.errors import SettingError
 from assistant.memory.weights import WEIGHTS
 from assistant.records import Recall
@@ -196,6 +199,29 @@ async def test_an_answer_without_a_memory_stands_beside_the_one_that_was_given()
         await wait_for(pilot, lambda: is_idle(app))
         await pilot.press("escape")
         await wait_for(pilot, lambda: isinstance(app.screen, WhyScreen))
+
+
+async def test_a_comparison_that_another_chat_takes_away_leaves_the_engine_free() -> None:
+    engine = FakeEngine(FakeStore())
+    gate = threading.Event()
+
+    def answer_without(turn_id: int, memory_ids: object, now: object) -> Iterator[Event]:
+        gate.clear()  # what ran in the background was stopped
+        yield Phase("writing")
+        gate.wait(10)
+
+    app = make_app(engine)
+    async with app.run_test() as pilot:
+        await say(pilot, app, "question")
+        engine.answer_without = answer_without  # type: ignore[method-assign,assignment]
+        engine.stop = gate.set  # type: ignore[method-assign]
+        await pilot.press("ctrl+w", "a")
+        await wait_for(pilot, lambda: app.backend.busy and isinstance(app.screen, CompareScreen))
+        app.open_chat(1)
+        await wait_for(pilot, lambda: is_idle(app))
+        assert gate.is_set()
+        await say(pilot, app, "and now?")
+        assert is_idle(app)
 
 
 @pytest.mark.parametrize(
@@ -407,6 +433,18 @@ async def test_a_found_message_of_another_chat_is_opened_where_it_stands() -> No
         await wait_for(pilot, lambda: "14 Mar 2026 · Trees" in drawn(app))
         await pilot.press("down", "enter")
         await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen) and "Tree 7" in drawn(app))
+
+
+async def test_a_message_found_from_the_memory_screen_is_shown_and_not_opened_under_it() -> None:
+    store = FakeStore()
+    store.add(1, "Trees", [TurnText(1, 1, "Tree 1", NOW, "yes")])
+    app = make_app(FakeEngine(store))
+    async with app.run_test() as pilot:
+        await wait_for(pilot, lambda: is_idle(app))
+        await pilot.press("f3", "ctrl+g", *"Tree")
+        await wait_for(pilot, lambda: "14 Mar 2026 · Trees" in drawn(app))
+        await pilot.press("down", "enter")
+        await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen) and "Tree 1" in drawn(app))
 
 
 async def test_five_thousand_turns_open_as_a_window_that_moves() -> None:
