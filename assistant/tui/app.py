@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Protocol, TypeVar, cast
 
 from textual.app import App
 from textual.binding import Binding, BindingType
@@ -43,6 +43,8 @@ from assistant.wording import one_line
 if TYPE_CHECKING:
     from assistant.config import Config
     from assistant.paths import Paths
+
+AnyScreen = TypeVar("AnyScreen", bound=Screen[Any])
 
 
 class RunSettings(Protocol):
@@ -184,7 +186,11 @@ class AssistantApp(App[int]):
         self._push_once(HelpScreen(help_text(keys_of(KEY_PLACES))))
 
     def action_memory(self, filter_text: str = "") -> None:
-        self._push_once(MemoryScreen(self.backend, filter_text))
+        opened = self._bring_up(MemoryScreen)
+        if opened is None:
+            self.push_screen(MemoryScreen(self.backend, filter_text))
+        elif filter_text:
+            opened.look_for(filter_text)
 
     def show_why(self, turn: TurnText, conversation_id: int | None) -> None:
         self._push_once(WhyScreen(self.backend, turn, conversation_id))
@@ -200,14 +206,14 @@ class AssistantApp(App[int]):
         if not self.is_screen_installed("models"):
             self.install_screen(ModelsScreen(self.shelf), "models")
         screen = cast(ModelsScreen, self.get_screen("models"))
-        if screen not in self.screen_stack:
+        if self._bring_up(ModelsScreen) is None:
             screen.open(pull)
             self.push_screen(screen, chosen)
 
     def action_search(self, words: str = "") -> None:
         async def open_hit(hit: SearchHit | None) -> None:
             if hit is not None:
-                self._back_to_chat()
+                self._bring_up(ChatScreen)
                 if await self._chat.open_conversation(hit.conversation_id):
                     await self._chat.show_turn(hit.turn_id)
 
@@ -215,13 +221,8 @@ class AssistantApp(App[int]):
 
     def open_chat(self, conversation_id: int) -> None:
         """From the palette."""
-        self._back_to_chat()
+        self._bring_up(ChatScreen)
         self.run_worker(self._chat.open_conversation(conversation_id))
-
-    def _back_to_chat(self) -> None:
-        """Whatever lies over the chat goes away."""
-        while self.screen is not self._chat:
-            self.pop_screen()
 
     async def reopen_after_erasing(self) -> None:
         """Draw and remember nothing that the store no longer has."""
@@ -232,8 +233,17 @@ class AssistantApp(App[int]):
 
     def _push_once(self, screen: Screen[Any], callback: Callable[[Any], Any] | None = None) -> None:
         """A screen that is already open is not opened over itself."""
-        if not any(type(opened) is type(screen) for opened in self.screen_stack):
+        if self._bring_up(type(screen)) is None:
             self.push_screen(screen, callback)
+
+    def _bring_up(self, kind: type[AnyScreen]) -> AnyScreen | None:
+        """The open screen of this kind, now that what lay over it is gone; None: there is none."""
+        for opened in self.screen_stack:
+            if isinstance(opened, kind):
+                while self.screen is not opened:
+                    self.pop_screen()
+                return opened
+        return None
 
     def choose_theme(self, name: str) -> None:
         if name in self.available_themes:

@@ -349,6 +349,21 @@ async def test_an_edit_that_waits_for_the_model_holds_no_key_and_is_made_though_
         await wait_for(pilot, lambda: [call[0] for call in engine.calls] == ["edit"])
 
 
+async def test_a_screen_that_lies_below_comes_up_by_its_key_and_shows_what_is_asked_for() -> None:
+    app = make_app(FakeEngine(make_store()), shelf=FakeShelf())
+    async with app.run_test() as pilot:
+        await pilot.press("f4")
+        await wait_for(pilot, lambda: isinstance(app.screen, ModelsScreen))
+        await pilot.press("f3")
+        await wait_for(pilot, lambda: "Memory · 8 memories" in drawn(app))
+        await pilot.press("f4")
+        await wait_for(pilot, lambda: isinstance(app.screen, ModelsScreen))
+        await pilot.press("f3")
+        await wait_for(pilot, lambda: "Memory · 8 memories" in drawn(app))
+        app.action_memory("kind:thought")  # as a memory chosen in the palette
+        await wait_for(pilot, lambda: "Memory · 4 memories" in drawn(app))
+
+
 @pytest.mark.parametrize("key", ["space", "x", "f"])
 async def test_a_key_that_finds_no_memory_says_so(key: str) -> None:
     app = make_app(FakeEngine(FakeStore()))

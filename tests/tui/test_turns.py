@@ -269,7 +269,10 @@ async def test_the_memory_mode_is_set_by_a_command() -> None:
 
 @pytest.mark.parametrize(
     ("command", "mode", "theme"),
-    [("/mode off", "auto", "assistant-dark"), ("/theme assistant-light", "auto", "assistant-light")],
+    [
+        ("/mode off", "auto", "assistant-dark"),
+        ("/theme assistant-light", "auto", "assistant-light"),
+    ],
 )
 async def test_a_setting_that_cannot_be_saved_is_said_and_the_app_goes_on(
     command: str, mode: str, theme: str

@@ -66,7 +66,9 @@ class ConsentFlow:
 
         match answer:
             case "edit":
-                app.push_screen(EditText("What should be remembered?", candidate.text), chat.aside(keep))
+                app.push_screen(
+                    EditText("What should be remembered?", candidate.text), chat.aside(keep)
+                )
             case "never":
                 question = f"A word or two. What holds them is never kept, as “{candidate.text}”"
                 app.push_screen(AskLine(question, candidate.topic), chat.aside(never))

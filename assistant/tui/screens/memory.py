@@ -197,6 +197,11 @@ class MemoryScreen(StoreScreen[None]):
             return sorted(self._selected)
         return [self.current.id] if self.current else []
 
+    def look_for(self, filter_text: str) -> None:
+        """Show these memories; the filter's own message loads them."""
+        self.query_one("#memory-filter", Input).value = filter_text
+        self._show("")
+
     def action_filter(self) -> None:
         self.query_one("#memory-filter").focus()
 
@@ -329,7 +334,9 @@ class MemoryScreen(StoreScreen[None]):
                 await self._changed()
 
         others = "\n".join(f"· {one_line(row.text, 120)}" for row in chosen[1:])
-        self.app.push_screen(EditText("One thought for all of them", newest.text, others), self.aside(save))
+        self.app.push_screen(
+            EditText("One thought for all of them", newest.text, others), self.aside(save)
+        )
 
     def action_edit(self) -> None:
         row = self.current
