@@ -87,6 +87,36 @@ async def test_editing_the_last_message_sends_it_as_another_branch_and_escape_le
         assert [turn.prompt for turn in screen.transcript.turns] == ["What is the dog?!"]
 
 
+@pytest.mark.parametrize("key", ["escape", "enter", "ctrl+n"])
+async def test_what_was_typed_before_a_message_is_edited_comes_back(key: str) -> None:
+    app = make_app(FakeEngine(FakeStore()))
+    async with app.run_test() as pilot:
+        await say(pilot, app, "question")
+        await pilot.press(*"draft", "ctrl+e", "ctrl+e")
+        await wait_for(pilot, lambda: app.chat.prompt.text == "question")
+        await pilot.press(key)
+        await wait_for(pilot, lambda: app.chat.prompt.text == "draft" and is_idle(app))
+        assert app.chat.replaces is None
+
+
+async def test_a_message_sent_while_another_chat_is_opened_stays_where_it_was_said() -> None:
+    engine, gate = FakeEngine(FakeStore(), tokens_per_second=20), threading.Event()
+    engine.store.add(1, "A chat", [TurnText(1, 1, "Question", NOW, "Yes.")])
+    turns = engine.store.turns
+    engine.store.turns = lambda id_: turns(id_) if gate.wait(10) else []  # type: ignore[method-assign]
+    app = make_app(engine)
+    async with app.run_test() as pilot:
+        await wait_for(pilot, lambda: is_idle(app))
+        app.open_chat(1)  # from the palette, while the store is slow
+        app.chat.prompt.fill("Hello")
+        app.chat.post_message(PromptInput.Sent("Hello"))
+        await wait_for(pilot, lambda: app.chat.writing is not None)
+        gate.set()
+        await wait_for(pilot, lambda: is_idle(app))
+        assert [turn.prompt for turn in app.chat.transcript.turns] == ["Hello"]
+        assert app.chat.transcript.turns[-1].reply
+
+
 async def test_branches_are_shown_and_walked() -> None:
     store = FakeStore(branches_=[90, 100])
     engine = FakeEngine(store)

@@ -332,7 +332,9 @@ class ChatScreen(StoreScreen[None]):
             self.set_phase(Phase("recalling"))
 
     def stop_editing(self) -> None:
-        self.replaces = None
+        if self.replaces is not None:
+            self.replaces = None
+            self.prompt.put_back()
         self.set_hint("")
 
     @on(PromptInput.Typed)
@@ -378,7 +380,6 @@ class ChatScreen(StoreScreen[None]):
             self.backend.stop()
         elif self.replaces is not None:
             self.stop_editing()
-            self.prompt.text = ""
         elif self.has_class("-list") and self.has_class("-narrow"):
             self.remove_class("-list")
             self.prompt.focus()
@@ -439,7 +440,7 @@ class ChatScreen(StoreScreen[None]):
         turns = await self.ask(
             lambda store: [] if conversation_id is None else store.turns(conversation_id)
         )
-        if turns is None:
+        if turns is None or self.writing is not None:  # a message was sent meanwhile: it stays
             return False
         self.stop_editing()
         self.conversation_id = conversation_id

@@ -67,7 +67,7 @@ class TurnActions:
         if not self._may_branch(view):
             return
         self._chat.replaces = view.turn.turn_id
-        self._chat.prompt.fill(view.turn.prompt)
+        self._chat.prompt.show_instead(view.turn.prompt)
         self._chat.prompt.focus()
         self._chat.set_hint("Editing your last message. Enter sends it again, Esc leaves it.")
 

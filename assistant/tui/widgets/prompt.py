@@ -77,6 +77,7 @@ class PromptInput(TextArea):
         self.cursor_blink = False
         self._history = history
         self._pause: Timer | None = None
+        self._aside: str | None = None  # what was typed before a message was edited
 
     def action_send(self) -> None:
         """Send, after the keys that came before Enter.
@@ -122,6 +123,18 @@ class PromptInput(TextArea):
         """Replace what is typed, with the cursor at its end."""
         self.text = text
         self.move_cursor(self.document.end)
+
+    def show_instead(self, text: str) -> None:
+        """Put `text` in the place of what is typed, until `put_back`."""
+        if self._aside is None:
+            self._aside = self.text
+        self.fill(text)
+
+    def put_back(self) -> None:
+        """Show again what was typed before `show_instead`."""
+        if self._aside is not None:
+            self.fill(self._aside)
+            self._aside = None
 
     def take(self, text: str) -> bool:
         """Empty the input of what is sent, and leave what was typed since. False: it is not there."""
