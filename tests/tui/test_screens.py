@@ -4,7 +4,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from textual.widgets import Static
+from textual.widgets import OptionList, Static
 
 from assistant.errors import SourceUnreachable
 from assistant.tui.screens import memory
@@ -362,6 +362,21 @@ async def test_a_screen_that_lies_below_comes_up_by_its_key_and_shows_what_is_as
         await wait_for(pilot, lambda: "Memory · 8 memories" in drawn(app))
         app.action_memory("kind:thought")  # as a memory chosen in the palette
         await wait_for(pilot, lambda: "Memory · 4 memories" in drawn(app))
+
+
+async def test_a_second_enter_in_the_first_run_chooses_nothing_from_the_step_that_is_done() -> None:
+    saved: dict[str, str] = {}
+    facts = Facts(first_run=True, save_setting=saved.__setitem__)
+    app = make_app(FakeEngine(FakeStore()), shelf=FakeShelf(), facts=facts)
+    async with app.run_test(size=(80, 30)) as pilot:
+        await wait_for(pilot, lambda: "qwen2.5-coder-0.5b" in drawn(app))
+        choices = app.screen.query_one(OptionList)
+        choices.action_select()
+        choices.action_select()  # before the first was heard
+        await wait_for(pilot, lambda: "2 of 3" in drawn(app))
+        await pilot.press("escape")
+        await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen))
+        assert saved == {}
 
 
 @pytest.mark.parametrize("key", ["space", "x", "f"])

@@ -132,6 +132,8 @@ class FirstRunScreen(ModalScreen[FirstRunChoices]):
     @on(OptionList.OptionSelected)
     def chosen(self, event: OptionList.OptionSelected) -> None:
         choice = event.option.id or ""
+        if choice not in {option.id for option in self.query_one(OptionList).options}:
+            return  # Enter came twice, and the step that it chose from is done
         if self._step == 1:
             kind, _, value = choice.partition(":")
             self._model_id = value if kind == "id" else ""
