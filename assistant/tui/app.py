@@ -215,7 +215,7 @@ class AssistantApp(App[int]):
             if hit is not None:
                 self._bring_up(ChatScreen)
                 if await self._chat.open_conversation(hit.conversation_id):
-                    await self._chat.show_turn(hit.turn_id)
+                    await self._chat.transcript.show_turn(hit.turn_id)
 
         self._push_once(SearchScreen(self.backend, words), open_hit)
 

@@ -4,6 +4,7 @@ The app holds the screens, the screens use the commands and the commands act on 
 shapes between them no module needs the one above it.
 """
 
+from asyncio import Lock
 from collections.abc import Callable, Coroutine
 from typing import Any, Protocol, TypeVar
 
@@ -51,6 +52,7 @@ class Chat(Protocol):
     conversation_id: int | None
     replaces: int | None
     writing: TurnView | None
+    changing: Lock
 
     @property
     def app(self) -> App[Any]: ...

@@ -99,7 +99,7 @@ async def test_what_was_typed_before_a_message_is_edited_comes_back(key: str) ->
         assert app.chat.replaces is None
 
 
-async def test_a_message_sent_while_another_chat_is_opened_stays_where_it_was_said() -> None:
+async def test_a_message_sent_while_another_chat_is_opened_is_said_in_that_one() -> None:
     engine, gate = FakeEngine(FakeStore(), tokens_per_second=20), threading.Event()
     engine.store.add(1, "A chat", [TurnText(1, 1, "Question", NOW, "Yes.")])
     turns = engine.store.turns
@@ -110,11 +110,24 @@ async def test_a_message_sent_while_another_chat_is_opened_stays_where_it_was_sa
         app.open_chat(1)  # from the palette, while the store is slow
         app.chat.prompt.fill("Hello")
         app.chat.post_message(PromptInput.Sent("Hello"))
-        await wait_for(pilot, lambda: app.chat.writing is not None)
         gate.set()
-        await wait_for(pilot, lambda: is_idle(app))
-        assert [turn.prompt for turn in app.chat.transcript.turns] == ["Hello"]
+        await wait_for(pilot, lambda: engine.asked == ["Hello"] and is_idle(app))
+        assert [turn.prompt for turn in app.chat.transcript.turns] == ["Question", "Hello"]
+        assert engine.opened[-1] == (1, "normal")
         assert app.chat.transcript.turns[-1].reply
+
+
+async def test_another_answer_asked_for_while_a_new_chat_opens_is_not_begun_in_that() -> None:
+    engine = FakeEngine(FakeStore())
+    app = make_app(engine)
+    async with app.run_test() as pilot:
+        view = await say(pilot, app, "question")
+        app.run_worker(app.chat.open_conversation(None))
+        app.run_worker(app.chat._actions.run(view, "regenerate"))
+        await wait_for(pilot, lambda: engine.opened[-1] == (None, "normal") and is_idle(app))
+        await wait_for(pilot, lambda: not app.chat.changing.locked())
+        assert (list(app.chat.transcript.turns), app.chat.writing) == ([], None)
+        assert ("regenerate", view.turn.turn_id) not in engine.calls
 
 
 async def test_branches_are_shown_and_walked() -> None:

@@ -4,6 +4,7 @@ Draws the engine's events and sends the person's intents to the backend. Decides
 memory or models. What the keys on a turn do is in `turn_actions`, the slash commands in `commands`.
 """
 
+from asyncio import Lock
 from dataclasses import replace
 from time import perf_counter
 from typing import ClassVar
@@ -89,6 +90,7 @@ class ChatScreen(StoreScreen[None]):
         self.conversation_id: int | None = None
         self.replaces: int | None = None  # the turn that the next message is another branch of
         self.writing: TurnView | None = None
+        self.changing = Lock()  # held by whoever changes which turns are shown: keys act at once
         self._status = status
         self._actions = TurnActions(self)
         self._finder = Finder(self)
@@ -302,18 +304,19 @@ class ChatScreen(StoreScreen[None]):
         if commands.is_command(text.strip()):
             await self._run_command(text)
             return
-        if self.writing is not None:
-            self.tell(STILL_WRITING)
-            return
-        if not self.prompt.take(text):
-            return  # Enter came twice while something slow was waited for
-        self.frame.history.add(text, keep=self._status.chat_mode == "normal")
-        self._ahead, now, replaces = "", self.backend.clock(), self.replaces
-        self.stop_editing()
-        if replaces is not None:
-            await self.transcript.drop_last()
-        await self.start_turn(TurnText(0, self.transcript.next_number, text, now))
-        self.backend.play(lambda engine: engine.ask(text, now, replaces=replaces))
+        async with self.changing:
+            if self.writing is not None:
+                self.tell(STILL_WRITING)
+                return
+            if not self.prompt.take(text):
+                return  # Enter came twice while something slow was waited for
+            self.frame.history.add(text, keep=self._status.chat_mode == "normal")
+            self._ahead, now, replaces = "", self.backend.clock(), self.replaces
+            self.stop_editing()
+            if replaces is not None:
+                await self.transcript.drop_last()
+            await self.start_turn(TurnText(0, self.transcript.next_number, text, now))
+            self.backend.play(lambda engine: engine.ask(text, now, replaces=replaces))
 
     async def _run_command(self, text: str) -> None:
         command, argument, problem = commands.find_command(text.strip())
@@ -434,13 +437,17 @@ class ChatScreen(StoreScreen[None]):
         self, conversation_id: int | None, mode: ChatMode = "normal"
     ) -> bool:
         """Draw a conversation's turns; the model continues it from its saved state."""
+        async with self.changing:
+            return await self._open(conversation_id, mode)
+
+    async def _open(self, conversation_id: int | None, mode: ChatMode) -> bool:
         if self.writing is not None:
             self.tell(STILL_WRITING)
             return False
         turns = await self.ask(
             lambda store: [] if conversation_id is None else store.turns(conversation_id)
         )
-        if turns is None or self.writing is not None:  # a message was sent meanwhile: it stays
+        if turns is None:
             return False
         self.stop_editing()
         self.conversation_id = conversation_id
@@ -454,13 +461,6 @@ class ChatScreen(StoreScreen[None]):
         if (last := self.transcript.last) is not None:
             self._actions.show_branches(last)
         return True
-
-    async def show_turn(self, turn_id: int) -> None:
-        """Scroll to a turn of the open conversation."""
-        for index, turn in enumerate(self.transcript.turns):
-            if turn.turn_id == turn_id:
-                await self.transcript.reveal(index)
-                return
 
     @work(exclusive=True, group="list")
     async def refresh_list(self) -> None:

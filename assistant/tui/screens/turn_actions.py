@@ -56,12 +56,13 @@ class TurnActions:
 
     async def _regenerate(self, view: TurnView) -> None:
         chat, turn = self._chat, view.turn
-        if not self._may_branch(view):
-            return
-        now = chat.backend.clock()
-        await chat.transcript.drop_last()
-        await chat.start_turn(TurnText(0, turn.number, turn.prompt, now))
-        chat.backend.play(lambda engine: engine.regenerate(turn.turn_id, now))
+        async with chat.changing:
+            if view not in chat.transcript.views or not self._may_branch(view):
+                return
+            now = chat.backend.clock()
+            await chat.transcript.drop_last()
+            await chat.start_turn(TurnText(0, turn.number, turn.prompt, now))
+            chat.backend.play(lambda engine: engine.regenerate(turn.turn_id, now))
 
     def _edit(self, view: TurnView) -> None:
         if not self._may_branch(view):
@@ -132,7 +133,10 @@ class TurnActions:
             return
         turns = await chat.ask(lambda store: store.turns(conversation_id))
         if turns:
-            await chat.transcript.show_turns(turns)
+            async with chat.changing:
+                if chat.conversation_id != conversation_id or chat.writing is not None:
+                    return  # the person went on meanwhile
+                await chat.transcript.show_turns(turns)
             if (last := chat.transcript.last) is not None:
                 last.focus(scroll_visible=False)
                 self.show_branches(last)

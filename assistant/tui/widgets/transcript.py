@@ -117,6 +117,13 @@ class Transcript(VerticalScroll, can_focus=True):
         self.call_after_refresh(self.scroll_to_widget, view, animate=False, top=True)
         return view
 
+    async def show_turn(self, turn_id: int) -> None:
+        """Scroll to a turn, where it is one of these."""
+        for index, turn in enumerate(self._turns):
+            if turn.turn_id == turn_id:
+                await self.reveal(index)
+                return
+
     def index_of(self, view: TurnView) -> int:
         return self._first + self.views.index(view)
 
