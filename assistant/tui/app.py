@@ -21,7 +21,13 @@ from assistant.tui.commands import CommandProvider
 from assistant.tui.history import PromptHistory
 from assistant.tui.keys import keys_of, know_alt_enter, read_keymap
 from assistant.tui.power import on_battery
-from assistant.tui.providers import ChatProvider, MemoryProvider, ModelProvider, SettingProvider
+from assistant.tui.providers import (
+    ChatProvider,
+    MemoryProvider,
+    ModelProvider,
+    Palette,
+    SettingProvider,
+)
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.screens.first_run import FirstRunScreen
 from assistant.tui.screens.help import HelpScreen, help_text
@@ -181,6 +187,10 @@ class AssistantApp(App[int]):
         return True
 
     # --- screens -------------------------------------------------------------------------------
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
 
     def action_help(self) -> None:
         self._push_once(HelpScreen(help_text(keys_of(KEY_PLACES))))

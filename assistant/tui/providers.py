@@ -9,7 +9,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Final, cast
 
-from textual.command import DiscoveryHit, Hit, Hits, Provider
+from textual.await_complete import AwaitComplete
+from textual.command import CommandPalette, DiscoveryHit, Hit, Hits, Provider
 
 from assistant.tui.commands import MEMORY_MODES
 from assistant.tui.frame import Frame
@@ -19,6 +20,16 @@ from assistant.tui.themes import CHOICES
 from assistant.wording import one_line
 
 N_HITS: Final = 12  # memories shown at most: the palette is no table
+
+
+class Palette(CommandPalette):
+    """Textual's, which runs its command twice and takes away the screen below where Enter comes twice."""
+
+    def dismiss(self, result: None = None) -> AwaitComplete:
+        if self.is_current:
+            return super().dismiss(result)
+        self._selected_command = DiscoveryHit("", lambda: None)  # what it runs next
+        return AwaitComplete()
 
 
 class _AppProvider(Provider):

@@ -4,7 +4,7 @@ import threading
 from dataclasses import replace
 
 import pytest
-from textual.widgets import OptionList, Static
+from textual.widgets import Input, OptionList, Static
 
 from assistant.errors import SourceUnreachable
 from assistant.tui.screens import memory
@@ -12,8 +12,9 @@ from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.screens.first_run import FirstRunScreen
 from assistant.tui.screens.memory import MemoryScreen
 from assistant.tui.screens.models import ModelsScreen
-from assistant.tui.session import Facts
+from assistant.tui.session import Facts, TurnText
 from tui_fakes import (
+    NOW,
     FakeEngine,
     FakeShelf,
     FakeStore,
@@ -362,6 +363,36 @@ async def test_a_screen_that_lies_below_comes_up_by_its_key_and_shows_what_is_as
         await wait_for(pilot, lambda: "Memory · 8 memories" in drawn(app))
         app.action_memory("kind:thought")  # as a memory chosen in the palette
         await wait_for(pilot, lambda: "Memory · 4 memories" in drawn(app))
+
+
+@pytest.mark.parametrize("place", ["palette", "search", "line"])
+async def test_an_answer_that_comes_twice_takes_away_no_screen_but_its_own(place: str) -> None:
+    store = FakeStore()
+    store.add(1, "A chat", [TurnText(1, 1, "Tree", NOW, "Yes.")])
+    engine = FakeEngine(store)
+    app = make_app(engine, shelf=FakeShelf())
+    async with app.run_test() as pilot:
+        await wait_for(pilot, lambda: is_idle(app))
+        if place == "line":
+            await pilot.press("f4", "a")
+            await wait_for(pilot, lambda: "The path of a GGUF file" in drawn(app))
+            asked, below = app.screen, ModelsScreen
+            line = asked.query_one(Input)
+            answers = [Input.Submitted(line, "") for _ in range(2)]
+        else:
+            await pilot.press(*(("ctrl+g", *"Tree") if place == "search" else ("ctrl+p",)))
+            await wait_for(pilot, lambda: app.screen.query_one(OptionList).option_count > 0)
+            asked, below = app.screen, ChatScreen
+            hits = asked.query_one(OptionList)
+            answers = [OptionList.OptionSelected(hits, hits.options[0], 0) for _ in range(2)]
+        for answer in answers:
+            asked.post_message(answer)
+        await wait_for(pilot, lambda: isinstance(app.screen, below))
+        await pilot.pause()
+        assert isinstance(app.screen, below)
+        opened = [to for to in engine.opened if to != (None, "normal")]
+        assert len(engine.opened) - len(opened) <= 1
+        assert len(opened) <= 1
 
 
 async def test_a_second_enter_in_the_first_run_chooses_nothing_from_the_step_that_is_done() -> None:

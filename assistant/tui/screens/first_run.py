@@ -13,13 +13,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import OptionList, Static
 from textual.widgets.option_list import Option
 
 from assistant.tui.screens.models import size_text
 from assistant.tui.session import ModelRow
 from assistant.tui.text import FAINT, plain
+from assistant.tui.widgets.dialogs import Modal
 from assistant.wording import one_line
 
 MEMORY_MODES: Final = (
@@ -39,7 +39,7 @@ class FirstRunChoices:
     must_download: bool = False  # the model is not here yet
 
 
-class FirstRunScreen(ModalScreen[FirstRunChoices]):
+class FirstRunScreen(Modal[FirstRunChoices]):
     """Enter takes the highlighted line and goes on, S skips, Esc leaves with what was chosen."""
 
     VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-tall")]  # noqa: RUF012 - Textual's own type

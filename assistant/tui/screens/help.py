@@ -8,15 +8,15 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from assistant.tui.commands import COMMANDS
 from assistant.tui.keys import Key
 from assistant.tui.text import FAINT
+from assistant.tui.widgets.dialogs import Modal
 
 
-class HelpScreen(ModalScreen[None]):
+class HelpScreen(Modal[None]):
     """Closed by the keys that a person would try."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -8,18 +8,18 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, OptionList, Static
 from textual.widgets.option_list import Option
 
 from assistant.errors import AssistantError
 from assistant.tui.session import SearchHit
 from assistant.tui.text import FAINT, day, plain
+from assistant.tui.widgets.dialogs import Modal
 from assistant.tui.worker import Backend
 from assistant.wording import one_line
 
 
-class SearchScreen(ModalScreen[SearchHit | None]):
+class SearchScreen(Modal[SearchHit | None]):
     """Dismissed with the hit to open."""
 
     BINDINGS: ClassVar[list[BindingType]] = [

@@ -1,9 +1,10 @@
 """Small questions over a screen: a yes or no, and a line of text. They return what was answered."""
 
-from typing import ClassVar
+from typing import ClassVar, TypeVar
 
 from textual import on
 from textual.app import ComposeResult
+from textual.await_complete import AwaitComplete
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.screen import ModalScreen
@@ -11,6 +12,7 @@ from textual.widgets import Input, Static, TextArea
 
 from assistant.tui.text import plain
 
+T = TypeVar("T")
 _CSS = """
 {name} > Vertical {{
     width: 70; max-width: 96%; height: auto; max-height: 90%;
@@ -20,7 +22,15 @@ _CSS = """
 """
 
 
-class Confirm(ModalScreen[bool]):
+class Modal(ModalScreen[T]):
+    """A screen over another that is dismissed once: Textual's `dismiss` takes away whatever is on top."""
+
+    def dismiss(self, result: T | None = None) -> AwaitComplete:
+        """The answer; one that comes twice, as by Enter and Enter, is heard once."""
+        return super().dismiss(result) if self.is_current else AwaitComplete()
+
+
+class Confirm(Modal[bool]):
     """Yes needs the letter y; everything else is no."""
 
     DEFAULT_CSS = _CSS.format(name="Confirm")
@@ -45,7 +55,7 @@ class Confirm(ModalScreen[bool]):
         self.dismiss(yes)
 
 
-class AskLine(ModalScreen[str | None]):
+class AskLine(Modal[str | None]):
     """One line of text; Esc is None."""
 
     DEFAULT_CSS = _CSS.format(name="AskLine") + "AskLine Input { margin-top: 1; }"
@@ -69,7 +79,7 @@ class AskLine(ModalScreen[str | None]):
         self.dismiss(event.value)
 
 
-class EditText(ModalScreen[str | None]):
+class EditText(Modal[str | None]):
     """A longer text, over what it stands for; Ctrl+S saves, Esc is None."""
 
     DEFAULT_CSS = (
