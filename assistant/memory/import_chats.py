@@ -163,6 +163,8 @@ class Rows:
         text = text_of(row)
         if role is None or not text:
             return
+        if row.get("store") and isinstance(row.get("text"), str):
+            text = sound(row["text"])  # exactly as it was said, or it would not be known again
         created = _dated(row) or conversation.created
         said = self._said[conversation.key, text]  # the same words twice are two
         self._said[conversation.key, text] += 1

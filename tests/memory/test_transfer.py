@@ -205,3 +205,18 @@ def test_an_export_that_has_grown_brings_no_second_value_of_a_slot(tmp_path: Pat
             memory.export_file(export)
             other.import_file(export, encode, NOW)
         assert [t.text for t in other.thoughts()] == ["I live in Ghent."]
+
+
+def test_a_text_with_space_around_it_is_imported_as_it_was_said_and_known_again(
+    tmp_path: Path,
+) -> None:
+    export = tmp_path / "out.jsonl"
+    with Memory.open(tmp_path / "memory.db", now=NOW) as memory:
+        turn = memory.begin_turn(said("How are the bees? "), NOW)
+        memory.finish_turn(turn, said("\n Fine.\n"), Recall(""), NOW)
+        memory.export_file(export)
+        assert memory.import_file(export, encode, NOW).n_messages == 0
+    with Memory.open(tmp_path / "other.db", now=NOW) as memory:
+        memory.import_file(export, encode, NOW)
+        texts = [m.text for m in memory.messages(memory.conversations()[0].id)]
+        assert texts == ["How are the bees? ", "\n Fine.\n"]
