@@ -195,7 +195,7 @@ def _insert_thoughts(
         source = connection.execute("SELECT * FROM messages WHERE source = ?", (key,)).fetchone()
         if source is not None:
             embedder = embedder_row(connection, text)
-            new_id = restore_thought(connection, row, source, text.vector, embedder)
+            new_id = restore_thought(connection, row, source, text.vector, embedder, ids.values())
             if new_id is not None:
                 ids[row.get("id")] = new_id
     return ids

@@ -8,7 +8,9 @@ linked as a possible conflict. Knows no writer and no model: a text, its source 
 Functions that write take the connection of a running transaction (`Store.write`).
 """
 
+import json
 import sqlite3
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
@@ -187,14 +189,17 @@ def restore_thought(
     source: Any,
     vector: FloatArray | None,
     embedder: int | None,
+    came: Collection[int],
 ) -> int | None:
     """A thought as `transfer.export` gave it, with its state; its new id. None where its message has
-    it already, whatever became of it since. It was grounded when it was made, or the person's own."""
+    it already, whatever became of it since; not counting those that `came` with it (one that was
+    rebuilt is there twice). It was grounded when it was made, or the person's own."""
     text, said = str(row["text"]), str(row["created"])
     known = connection.execute(
         "SELECT 1 FROM thoughts t JOIN memories m ON m.id = t.memory_id"
-        " WHERE t.source_message_id = ? AND m.text = ?",
-        (source["id"], text),
+        " WHERE t.source_message_id = ? AND m.text = ?"
+        " AND t.id NOT IN (SELECT value FROM json_each(?))",
+        (source["id"], text, json.dumps(list(came))),
     ).fetchone()
     if known:
         return None

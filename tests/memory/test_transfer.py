@@ -220,3 +220,17 @@ def test_a_text_with_space_around_it_is_imported_as_it_was_said_and_known_again(
         memory.import_file(export, encode, NOW)
         texts = [m.text for m in memory.messages(memory.conversations()[0].id)]
         assert texts == ["How are the bees? ", "\n Fine.\n"]
+
+
+def test_a_thought_that_was_rebuilt_is_imported_as_it_is_now(tmp_path: Path) -> None:
+    export = tmp_path / "out.jsonl"
+    with Memory.open(tmp_path / "memory.db", now=NOW) as memory:
+        new = NewThought("I keep bees.", tell(memory, "I keep bees."), "rules", "2")
+        memory.insert_thought(new, NOW)
+        memory.rebuild_thoughts(NOW)
+        memory.insert_thought(new, NOW)
+        memory.export_file(export)
+    with Memory.open(tmp_path / "other.db", now=NOW) as memory:
+        assert memory.import_file(export, encode, NOW).n_thoughts == 2
+        assert [t.text for t in memory.thoughts()] == ["I keep bees."]
+        assert memory.import_file(export, encode, NOW).n_thoughts == 0
