@@ -20,7 +20,7 @@ from assistant.memory.caches import Caches
 from assistant.memory.choosing import Room
 from assistant.memory.derived import DerivedMemory
 from assistant.memory.index import IndexKind
-from assistant.memory.schema import Store, to_text
+from assistant.memory.schema import Store, from_text, to_text
 from assistant.memory.search import Query, measure_all, nearest_all, search
 from assistant.memory.successors import add_successors
 from assistant.memory.upkeep import KeptMemory
@@ -303,8 +303,12 @@ class Memory(DerivedMemory, KeptMemory):
         """Make a branch the one that is read and recalled. Raises NotFound."""
         with self.store.write(durable=True) as connection:
             came = messages.choose_branch(connection, turn_id)
-            last_used = self.conversation(self.turn(turn_id).conversation_id).last_used
-            journal.give_way(connection, came, last_used)
+            at = self.store.value(
+                "SELECT c.last_used FROM turns t JOIN conversations c ON c.id = t.conversation_id"
+                " WHERE t.id = ?",
+                (turn_id,),
+            )
+            journal.give_way(connection, came, from_text(at))
 
     def prompt_of(self, turn_id: int) -> str:
         """What the model was given in a turn, as `finish_turn` got it."""

@@ -87,3 +87,13 @@ def test_a_branch_that_is_chosen_again_brings_no_second_value_of_a_slot(memory: 
     live_in(memory, "Porto", memory.begin_turn(encoded("I live in Porto."), NOW).message_id)
     memory.choose_branch(turn.id)
     assert [thought.text for thought in memory.thoughts()] == ["I live in Porto."]
+
+
+def test_a_branch_whose_message_was_erased_can_be_chosen(memory: Memory) -> None:
+    turn = memory.begin_turn(encoded("The lantern is violet."), NOW)
+    memory.finish_turn(turn, encoded("Noted."), Recall(""), NOW)
+    chat = turn.conversation_id
+    memory.begin_turn(encoded("It is copper."), NOW, conversation_id=chat, replaces=turn.id)
+    memory.erase([memory.memories(states=["superseded"], roles=["user"])[0].id], NOW)
+    memory.choose_branch(turn.id)
+    assert [message.text for message in memory.messages(chat)] == ["Noted."]
