@@ -91,7 +91,7 @@ def _retire_branches(connection: sqlite3.Connection, conversation_id: int, numbe
     regenerated turn would else be found twice. Nor do summaries tell of it."""
     rows = connection.execute(
         "SELECT m.id, c.last_used FROM memories m JOIN turns t ON t.id = m.turn_id"
-        " JOIN conversations c ON c.id = t.conversation_id WHERE m.state IN ('active', 'faded')"
+        " JOIN conversations c ON c.id = t.conversation_id WHERE m.state <> 'forgotten'"
         " AND t.conversation_id = ? AND t.number = ? AND t.active = 1",
         (conversation_id, number),
     ).fetchall()

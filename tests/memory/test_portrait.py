@@ -171,3 +171,17 @@ def test_a_thought_that_waits_again_leaves_the_portrait(memory: Memory) -> None:
     memory.portrait(NOW)
     memory.revert(memory.history(bees)[-1].id, NOW)
     assert memory.portrait_memories() == []
+
+
+def test_a_portrait_of_what_was_superseded_goes_with_the_turn_that_said_it(memory: Memory) -> None:
+    for colour in ("blue", "red"):
+        words = f"My favourite colour is {colour}."
+        slot = ("person", "favourite colour", colour)
+        memory.add_thought(EncodedText(words, words, None), NOW, slot=slot)
+        if colour == "blue":
+            memory.portrait(NOW)
+            chat = memory.conversations()[0].id
+            said = memory.messages(chat)[0].turn_id
+    other = EncodedText("Never mind.", "Never mind.", None)
+    memory.begin_turn(other, NOW, conversation_id=chat, replaces=said)
+    assert "blue" not in "".join(row.text for row in memory.memories())
