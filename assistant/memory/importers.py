@@ -123,10 +123,10 @@ def _insert_new(
     turn_id = 0
     for message, text in new.items():
         said = dated[message.key]
-        other: int | None = None
+        other: Any = None
         if message.role == "user" or not turn_id:
             other = _other_branch(connection, conversation, message)
-            turn_id = insert_turn(connection, conversation_id, said, other)
+            turn_id = insert_turn(connection, conversation_id, said, other and other["id"])
             _finish(connection, turn_id, said, queued=not conversation.is_own)
         message_id = insert_message(
             connection,
@@ -147,17 +147,16 @@ def _insert_new(
 
 def _other_branch(
     connection: sqlite3.Connection, conversation: Imported, message: ImportedMessage
-) -> int | None:
-    """A turn that is here already and that this message is another branch of."""
+) -> Any:
+    """A turn that is here already and that this message is another branch of: id and active."""
     if message.turn is None:
         return None
     keys = [other.key for other in conversation.messages if other.turn == message.turn]
-    row = connection.execute(
-        "SELECT t.id FROM messages m JOIN turns t ON t.id = m.turn_id"
+    return connection.execute(
+        "SELECT t.id, t.active FROM messages m JOIN turns t ON t.id = m.turn_id"
         " WHERE m.source IN (SELECT value FROM json_each(?)) ORDER BY t.active DESC LIMIT 1",
         (json.dumps(keys),),
     ).fetchone()
-    return None if row is None else int(row[0])
 
 
 def _hide_again(
@@ -165,13 +164,13 @@ def _hide_again(
     message: ImportedMessage,
     message_id: int,
     turn_id: int,
-    other: int | None,
+    other: Any,
 ) -> None:
-    """What was forgotten, or of a branch that was not chosen, is as it was; `other` is a branch that
-    was active until this one came."""
+    """What was forgotten, or of a branch that was not chosen, is as it was; `other` is a branch as it
+    was before this one came."""
     if not message.is_chosen and message.role == "user":
-        if other is not None:
-            choose_branch(connection, other)
+        if other is not None and other["active"]:
+            choose_branch(connection, other["id"])
         else:
             connection.execute("UPDATE turns SET active = 0 WHERE id = ?", (turn_id,))
     came = connection.execute("SELECT id FROM memories WHERE message_id = ?", (message_id,))

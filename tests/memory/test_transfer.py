@@ -234,3 +234,17 @@ def test_a_thought_that_was_rebuilt_is_imported_as_it_is_now(tmp_path: Path) -> 
         assert memory.import_file(export, encode, NOW).n_thoughts == 2
         assert [t.text for t in memory.thoughts()] == ["I keep bees."]
         assert memory.import_file(export, encode, NOW).n_thoughts == 0
+
+
+def test_branches_none_of_which_is_chosen_are_imported_so(tmp_path: Path) -> None:
+    export = tmp_path / "out.jsonl"
+    with Memory.open(tmp_path / "memory.db", now=NOW) as memory:
+        first = memory.begin_turn(said("The kayak is red."), NOW)
+        chat = first.conversation_id
+        for text in ("The kayak is blue.", "The kayak is green."):
+            memory.begin_turn(said(text), NOW, conversation_id=chat, replaces=first.id)
+        memory.erase([row.id for row in memory.memories(words=["green"])], NOW)
+        memory.export_file(export)
+    with Memory.open(tmp_path / "other.db", now=NOW) as memory:
+        assert memory.import_file(export, encode, NOW).n_messages == 2
+        assert memory.memories() == []
