@@ -172,6 +172,10 @@ class AssistantApp(App[int]):
         if self.shelf is not None:
             self.run_worker(use(self.shelf))
 
+    def load_model(self) -> None:
+        """Load the model that was chosen last."""
+        self._chat.load_model()
+
     def set_memory_mode(self, mode: str) -> None:
         """Save it and begin to act on it; what cannot be saved stays as it was."""
         if self._save("memory.mode", mode):
@@ -209,16 +213,12 @@ class AssistantApp(App[int]):
         if self.shelf is None:
             return
 
-        def chosen(changed: bool | None) -> None:
-            if changed:
-                self._chat.load_model()
-
         if not self.is_screen_installed("models"):
             self.install_screen(ModelsScreen(self.shelf), "models")
         screen = cast(ModelsScreen, self.get_screen("models"))
         if self._bring_up(ModelsScreen) is None:
             screen.open(pull)
-            self.push_screen(screen, chosen)
+            self.push_screen(screen)
 
     def action_search(self, words: str = "") -> None:
         async def open_hit(hit: SearchHit | None) -> None:

@@ -1,18 +1,20 @@
 """The Memory, Models and First-run screens, over fakes."""
 
 import threading
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 from textual.widgets import Input, OptionList, Static
 
+from assistant.conversation.events import Progress
 from assistant.errors import SourceUnreachable
 from assistant.tui.screens import memory
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.screens.first_run import FirstRunScreen
 from assistant.tui.screens.memory import MemoryScreen
 from assistant.tui.screens.models import ModelsScreen
-from assistant.tui.session import Facts, TurnText
+from assistant.tui.session import Facts, ModelFacts, TurnText
 from tui_fakes import (
     NOW,
     FakeEngine,
@@ -348,6 +350,31 @@ async def test_an_edit_that_waits_for_the_model_holds_no_key_and_is_made_though_
         assert engine.calls == []
         gate.set()
         await wait_for(pilot, lambda: [call[0] for call in engine.calls] == ["edit"])
+
+
+async def test_a_model_that_was_chosen_is_loaded_however_the_list_is_left() -> None:
+    store = FakeStore()
+    store.add(1, "A chat", [TurnText(1, 1, "Tree", NOW, "Yes.")])
+    engine, loaded = FakeEngine(store), 0
+    load = engine.load
+
+    def counted(on_phase: Callable[[Progress], None]) -> ModelFacts:
+        nonlocal loaded
+        loaded += 1
+        return load(on_phase)
+
+    engine.load = counted  # type: ignore[method-assign]
+    app = make_app(engine, shelf=FakeShelf())
+    async with app.run_test() as pilot:
+        await wait_for(pilot, lambda: is_idle(app) and loaded == 1)
+        await pilot.press("f4")
+        await wait_for(pilot, lambda: "smollm2-135m" in drawn(app))
+        await pilot.press("down", "enter")
+        await wait_for(
+            pilot, lambda: "smollm2-135m answers" in " ".join(n.message for n in app._notifications)
+        )
+        app.open_chat(1)  # from the palette
+        await wait_for(pilot, lambda: is_idle(app) and loaded == 2)
 
 
 async def test_a_screen_that_lies_below_comes_up_by_its_key_and_shows_what_is_asked_for() -> None:

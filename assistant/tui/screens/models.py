@@ -51,9 +51,8 @@ class Downloading(Message):
         self.download = download
 
 
-class ModelsScreen(Screen[bool]):
-    """Dismissed with True where another model was chosen. One for the whole run of the app: a download
-    goes on while the person talks."""
+class ModelsScreen(Screen[None]):
+    """One for the whole run of the app: a download goes on while the person talks."""
 
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape,q", "back", "Back", id="models.back"),
@@ -76,7 +75,7 @@ class ModelsScreen(Screen[bool]):
 
     def open(self, pull: str = "") -> None:
         """Before it is shown: look anew at what there is, and offer this model where it is not here."""
-        self._wanted, self._changed, self._opening = pull, False, True
+        self._wanted, self._opening = pull, True
 
     def compose(self) -> ComposeResult:
         yield Static(plain("Models"), id="models-title")
@@ -90,6 +89,12 @@ class ModelsScreen(Screen[bool]):
             self._opening = False
             self.table.focus()
             self.load_rows()
+
+    def on_screen_suspend(self) -> None:
+        """However it is left: the model that was chosen last is the one to load."""
+        if self._changed:
+            self._changed = False
+            cast(Frame, self.app).load_model()
 
     def on_resize(self) -> None:
         if self._rows:
@@ -276,7 +281,7 @@ class ModelsScreen(Screen[bool]):
     def action_back(self) -> None:
         if self._pulling and not self._paused:
             self._say(f"{self._pulling} goes on arriving. F4 or /models shows how far it is.")
-        self.dismiss(self._changed)
+        self.dismiss()
 
 
 def progress_text(step: Download) -> str:
