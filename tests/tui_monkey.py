@@ -427,6 +427,8 @@ class Monkey:
                 return not chat.prompt.text.strip()
             case "New" | "Newest" | "Stop / back":
                 return isinstance(self.app.screen, ChatScreen)
+            case "Memories":  # under an answer that may be taller than the screen
+                return True
             case "Filter":
                 return isinstance(self.app.focused, Input)
             case "Portrait" | "Conflicts":

@@ -9,8 +9,10 @@ import pytest
 from textual import events
 from textual._xterm_parser import XTermParser
 
-from assistant.errors import ModelMissing
+from assistant.conversation.events import TokenText
+from assistant.errors import AssistantError, ModelMissing
 from assistant.tui.history import PromptHistory
+from assistant.tui.messages import JobFailed
 from assistant.tui.screens.chat import ChatScreen
 from assistant.tui.session import TurnText
 from assistant.tui.widgets.answer import Answer
@@ -64,6 +66,20 @@ async def test_what_is_typed_after_enter_while_the_store_is_slow_is_kept_and_ent
         await wait_for(pilot, lambda: is_idle(app) and engine.asked == ["One"])
         assert app.chat.prompt.text == " two"
         assert [turn.prompt for turn in app.chat.transcript.turns] == ["Question", "One"]
+
+
+async def test_an_answer_that_goes_on_while_the_app_ends_is_not_drawn() -> None:
+    engine = FakeEngine(FakeStore(), reply="A paragraph.\n\n" * 60, tokens_per_second=10)
+    app = make_app(engine)
+    async with app.run_test() as pilot:
+        await wait_for(pilot, lambda: is_idle(app))
+        app.chat.prompt.fill("Hello")
+        await pilot.press("enter")
+        await wait_for(pilot, lambda: app.chat.writing is not None)
+        app.exit(0)
+        app.chat._listener.send(TokenText("A paragraph.\n\n" * 40))
+        await app.chat.draw_events()  # as it comes from the engine that is stopped
+        app.chat.post_message(JobFailed(AssistantError("It failed.")))
 
 
 async def test_the_phase_is_named_while_the_model_loads_and_the_message_waits_for_it() -> None:

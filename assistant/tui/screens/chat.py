@@ -193,6 +193,8 @@ class ChatScreen(StoreScreen[None]):
     async def draw_events(self) -> None:
         """Draw what came, and look again until nothing does: at DRAWS_PER_SECOND, or less often where
         a draw takes long, as of a listing of hundreds of lines that still grows."""
+        if self.writing is not None and not self.writing.is_attached:
+            self.writing = None  # the app ends: nothing can be mounted any more
         started = perf_counter()
         events = self._listener.mailbox.take()
         for event in events:
