@@ -124,7 +124,7 @@ async def test_another_answer_asked_for_while_a_new_chat_opens_is_not_begun_in_t
         view = await say(pilot, app, "question")
         app.run_worker(app.chat.open_conversation(None))
         app.run_worker(app.chat._actions.run(view, "regenerate"))
-        await wait_for(pilot, lambda: engine.opened[-1] == (None, "normal") and is_idle(app))
+        await wait_for(pilot, lambda: (None, "normal") in engine.opened and is_idle(app))
         await wait_for(pilot, lambda: not app.chat.changing.locked())
         assert (list(app.chat.transcript.turns), app.chat.writing) == ([], None)
         assert ("regenerate", view.turn.turn_id) not in engine.calls
