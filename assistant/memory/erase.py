@@ -157,19 +157,17 @@ _HANGING: Final = (
 def _release(connection: sqlite3.Connection, memory_ids: Sequence[int]) -> list[int]:
     """The memories of thoughts that were replaced by what is erased: what replaced that in turn
     stands for them now, if anything does."""
-    marks = _marks(memory_ids)
-    gone = f"SELECT id FROM thoughts WHERE memory_id IN ({marks})"
+    erased = (json.dumps(list(memory_ids)),)
+    gone = "SELECT id FROM thoughts WHERE memory_id IN (SELECT value FROM json_each(?1))"
+    replaced = f"superseded_by IN ({gone}) AND memory_id NOT IN (SELECT value FROM json_each(?1))"
     released = connection.execute(
-        f"SELECT memory_id FROM thoughts WHERE superseded_by IN ({gone})"
-        f" AND memory_id NOT IN ({marks})",
-        [*memory_ids, *memory_ids],
+        f"SELECT memory_id FROM thoughts WHERE {replaced}", erased
     ).fetchall()
     for _ in memory_ids:  # along a chain of several that go
         moved = connection.execute(
             "UPDATE thoughts SET superseded_by = (SELECT n.superseded_by FROM thoughts n"
-            f" WHERE n.id = thoughts.superseded_by) WHERE superseded_by IN ({gone})"
-            f" AND memory_id NOT IN ({marks})",
-            [*memory_ids, *memory_ids],
+            f" WHERE n.id = thoughts.superseded_by) WHERE {replaced}",
+            erased,
         )
         if not moved.rowcount:
             break

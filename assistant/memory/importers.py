@@ -168,13 +168,13 @@ def _hide_again(
 ) -> None:
     """What was forgotten, or of a branch that was not chosen, is as it was; `other` is a branch as it
     was before this one came."""
-    if not message.is_chosen and message.role == "user":
+    if not message.is_chosen:
         if other is not None and other["active"]:
             choose_branch(connection, other["id"])
         else:
             connection.execute("UPDATE turns SET active = 0 WHERE id = ?", (turn_id,))
-    came = connection.execute("SELECT id FROM memories WHERE message_id = ?", (message_id,))
-    follow_branches(connection, [row[0] for row in came.fetchall()])
+        came = connection.execute("SELECT id FROM memories WHERE message_id = ?", (message_id,))
+        follow_branches(connection, [row[0] for row in came.fetchall()])
     if message.is_forgotten:
         connection.execute(
             "UPDATE memories SET state = 'forgotten' WHERE message_id = ?", (message_id,)

@@ -100,9 +100,13 @@ def hide_as_its_place(connection: sqlite3.Connection, message_id: int) -> None:
             " WHERE kind = 'delete' AND conversation_id = ? AND undone IS NULL",
             (row["id"], row["conversation_id"]),
         )
-    if not rows:
-        came = connection.execute("SELECT id FROM memories WHERE message_id = ?", (message_id,))
-        follow_branches(connection, [row[0] for row in came.fetchall()])
+    replaced = connection.execute(
+        "SELECT m.id FROM memories m JOIN turns t ON t.id = m.turn_id AND t.active = 0"
+        " WHERE m.message_id = ?",
+        (message_id,),
+    ).fetchall()
+    if replaced and not rows:
+        follow_branches(connection, [row[0] for row in replaced])
 
 
 def pin(

@@ -132,17 +132,19 @@ def choose_branch(connection: sqlite3.Connection, turn_id: int) -> list[int]:
 def follow_branches(connection: sqlite3.Connection, memory_ids: Sequence[int]) -> None:
     """Let memories that come back be recalled where their turn is the chosen branch, and only there:
     another one may have been chosen while they were hidden."""
-    marks = ",".join("?" * len(memory_ids))
+    ids = json.dumps(list(memory_ids))  # a chat may have more than SQLite takes parameters
     connection.execute(
         "UPDATE memories SET state = 'superseded' WHERE state IN ('active', 'faded')"
-        f" AND id IN ({marks}) AND turn_id IN (SELECT id FROM turns WHERE active = 0)",
-        memory_ids,
+        " AND id IN (SELECT value FROM json_each(?))"
+        " AND turn_id IN (SELECT id FROM turns WHERE active = 0)",
+        (ids,),
     )
     connection.execute(
-        f"UPDATE memories SET state = 'active' WHERE state = 'superseded' AND id IN ({marks})"
+        "UPDATE memories SET state = 'active' WHERE state = 'superseded'"
+        " AND id IN (SELECT value FROM json_each(?))"
         " AND turn_id IN (SELECT id FROM turns WHERE active = 1) AND id NOT IN"
         " (SELECT memory_id FROM thoughts WHERE superseded_by IS NOT NULL)",
-        memory_ids,
+        (ids,),
     )
     summaries.renew_around(connection, memory_ids)
 
