@@ -152,8 +152,15 @@ class StoreWatch(RuleBasedStateMachine):
         text = TEMPLATES[pick % len(TEMPLATES)][0].format(word)
         if pick % 11 == 0:
             text += " It rained all week and nobody went out." * 5
-        self.erased_texts.discard(text)
+        self.said(text)
         return text
+
+    def said(self, text: str) -> None:
+        """It says again what was erased, perhaps."""
+        self.erased_texts = {erased for erased in self.erased_texts if erased not in text}
+        again = words_in([text], self.erased)
+        self.erased -= again
+        self.words += sorted(again)
 
     def rows(self, sql: str, *values: object) -> list[Any]:
         return self.memory.store.read(sql, values)
@@ -202,7 +209,7 @@ class StoreWatch(RuleBasedStateMachine):
         found = set(account.forgotten)
         for row in self.rows(
             "SELECT m.id, m.message_id, m.conversation_id, t.active FROM memories m"
-            " LEFT JOIN turns t ON t.id = m.turn_id"
+            " LEFT JOIN turns t ON t.id = m.turn_id WHERE m.kind <> 'summary'"
         ):
             if row["id"] in account.reverted:
                 continue
@@ -212,7 +219,11 @@ class StoreWatch(RuleBasedStateMachine):
                 or row["active"] == 0
             ):
                 found.add(row["id"])
-        return found
+        drawn = self.rows(
+            "SELECT s.memory_id, o.memory_id AS source FROM summaries s JOIN summary_sources o"
+            " ON o.summary_id = s.id WHERE s.kind = 'episode'"
+        )
+        return found | {row["memory_id"] for row in drawn if row["source"] in found}
 
     def shown_words(self) -> set[str]:
         """The words of everything that may be shown."""

@@ -13,6 +13,7 @@ from datetime import datetime
 from typing import Any
 
 from assistant.errors import NotFound
+from assistant.memory import summaries
 from assistant.memory.messages import follow_branches
 from assistant.memory.schema import to_text
 from assistant.memory.slots import ends
@@ -151,6 +152,8 @@ def take_back(
     for memory_id, state in before:
         _put_back(connection, memory_id, state, now, kind)
     _reopen(connection, ids)
+    hidden = [memory_id for memory_id, state in before if state == "forgotten"]
+    summaries.forget_sources(connection, hidden, now)
     follow_branches(connection, ids)
     give_way(connection, [memory_id for memory_id, state in before if state != "forgotten"], now)
 
@@ -184,6 +187,8 @@ def revert(connection: sqlite3.Connection, history_id: int, now: datetime) -> in
     apply_values(connection, row, before)
     reason = f"of {entry['operation']} {history_id}"
     record(connection, thought_id, "undo", now, PERSON, reason, current, before)
+    if before.get("state") == "forgotten" or before.get("confirmed") == 0:
+        summaries.forget_sources(connection, [row["memory_id"]], now)
     follow_branches(connection, [row["memory_id"]])
     if entry["operation"] == "forget":  # another value may have come meanwhile
         give_way(connection, [row["memory_id"]], now)

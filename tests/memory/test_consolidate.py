@@ -158,3 +158,20 @@ def test_undo_brings_a_faded_memory_back_into_its_summary(memory: Memory, n_forg
     memory.undo(LATER)
     [after] = memory.memories(kinds=("summary",))
     assert after.text == before.text
+
+
+@pytest.mark.parametrize("takes_back", ["undo", "revert"])
+def test_a_thought_that_faded_and_is_taken_back_leaves_its_summary(
+    memory: Memory, takes_back: str
+) -> None:
+    words = EncodedText("I keep four geese.", "I keep four geese.", None)
+    geese = memory.add_thought(words, NOW).memory_id
+    fill(memory)
+    memory.fade(LATER)
+    assert "geese" in "".join(row.text for row in memory.memories(kinds=("summary",)))
+    if takes_back == "undo":
+        memory.undo(LATER)
+    else:
+        memory.revert(memory.history(geese)[0].id, LATER)
+        memory.forget([memory.store.value("SELECT min(id) FROM memories")], LATER)
+    assert "geese" not in "".join(row.text for row in memory.memories())

@@ -64,8 +64,7 @@ class StoreMachine(StoreWatch):
         reply = "Noted."
         if pick % 4 == 0 and recall.memories:
             reply = f"You said: {recall.memories[0].text}"
-        said_again = [text for text in self.erased_texts if text in reply]
-        self.erased_texts -= set(said_again) | {reply}
+        self.said(reply)
         self.memory.finish_turn(turn, self.encode(reply), recall, self.now, prompt=prompt)
 
     def open_conversations(self) -> list[int]:
@@ -394,13 +393,16 @@ class StoreMachine(StoreWatch):
         self.check_bytes()
 
     def check_bytes(self) -> None:
-        """A word may be in a backup still, where another text of before a restore says it."""
+        """A word may be in a backup or in the prompt history still, where another text of before a
+        restore says it."""
         files = [file for file in self.paths.data_dir.rglob("*") if file.is_file()]
-        live = [file for file in files if file.parent != self.paths.backups_dir]
+        kept = (self.paths.backups_dir, self.paths.prompt_history.parent)
+        live = [f for f in files if f.parent not in kept or f.name.startswith("memory.db")]
         for words, among in ((self.erased, live), (self.erased_texts, files)):
-            whole = b"\n".join(file.read_bytes() for file in among).lower()
+            whole = {file.name: file.read_bytes().lower() for file in among}
             for word in words:
-                assert word.lower().encode() not in whole, word
+                held = [name for name, data in whole.items() if word.lower().encode() in data]
+                assert held == [], (word, held)
         for word in self.erased:
             assert self.memory.find_traces(word) == [], word
 
@@ -431,6 +433,8 @@ class StoreMachine(StoreWatch):
         restore(self.paths.database, file, self.now, self.paths.backups_dir)
         self.memory = self.open()
         self.account = copy.deepcopy(self.backups[file])
+        for row in self.rows("SELECT text FROM memories"):
+            self.said(row[0])
         self.check_bytes()
 
     @rule()
