@@ -54,6 +54,8 @@ class Act:
 
     hides: set[int] = field(default_factory=set)
     undo_hides: set[int] = field(default_factory=set)
+    # What its undo shows as before it, though the person has reverted its history since.
+    undo_shows: set[int] = field(default_factory=set)
     reverted: set[int] = field(default_factory=set)  # among what it hid: shown again after its undo
     conversation: int | None = None
     view: dict[str, Any] | None = None

@@ -174,7 +174,8 @@ class StoreMachine(StoreWatch):
                 ids[pick % len(ids)], self.encode(text), self.now, slot_of(text)
             )
             self.account.reverted.add(outcome.memory_id)  # the person's word, wherever it is from
-            return Act(undo_hides={outcome.memory_id})
+            edited = {ids[pick % len(ids)]} if state in ("active", "faded") else set()
+            return Act(undo_hides={outcome.memory_id}, undo_shows=edited)
 
         self.act(do)
 
@@ -185,12 +186,15 @@ class StoreMachine(StoreWatch):
         if len(wanted) < 2:
             return
 
+        shown = [i for i in wanted if self.memory.details(i).state in ("active", "faded")]
+
         def do() -> Act:
             text = self.new_text(chosen[0]) if new else self.memory.thought(wanted[0]).text
             outcome = self.memory.merge_thoughts(wanted, self.encode(text), self.now, slot_of(text))
             assert self.memory.details(outcome.memory_id).state == "active"
             self.account.reverted.add(outcome.memory_id)
-            return Act(undo_hides={outcome.memory_id} - set(wanted))
+            hides = {outcome.memory_id} - set(wanted)
+            return Act(undo_hides=hides, undo_shows=set(shown))
 
         self.act(do)
 
@@ -274,6 +278,7 @@ class StoreMachine(StoreWatch):
             act = self.account.acts.pop(operation)
             self.memory.undo(self.now)
             self.account.forgotten -= act.hides
+            self.account.forgotten -= act.undo_shows
             self.account.forgotten |= act.undo_hides
             self.account.reverted |= act.reverted
             self.account.reverted -= act.undo_hides
