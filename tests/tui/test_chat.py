@@ -82,6 +82,17 @@ async def test_an_answer_that_goes_on_while_the_app_ends_is_not_drawn() -> None:
         app.chat.post_message(JobFailed(AssistantError("It failed.")))
 
 
+async def test_a_click_on_what_was_just_taken_away_hits_nothing() -> None:
+    app = make_app(FakeEngine(FakeStore()))
+    async with app.run_test() as pilot:
+        view = await say(pilot, app, "Hello")
+        x, y = view.query_one(".prompt-text").region.offset
+        with app.batch_update():  # the frame that a person sees and clicks on is the one before
+            await view.query_one(".prompt-text").remove()
+            button = {"button": 1, "shift": False, "meta": False, "ctrl": False}
+            app.chat._forward_event(events.MouseDown(None, x, y, 0, 0, **button))
+
+
 async def test_the_phase_is_named_while_the_model_loads_and_the_message_waits_for_it() -> None:
     gate = threading.Event()
     engine = FakeEngine(FakeStore(), load_gate=gate)

@@ -3,7 +3,9 @@
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar, cast
 
+from textual.geometry import Offset
 from textual.screen import Screen
+from textual.widget import Widget
 
 from assistant.errors import AssistantError
 from assistant.tui.frame import Frame
@@ -25,6 +27,12 @@ class StoreScreen(Screen[ResultType]):
     @property
     def frame(self) -> Frame:
         return cast(Frame, self.app)
+
+    def get_widget_and_offset_at(self, x: int, y: int) -> tuple[Widget | None, Offset | None]:
+        """Textual's (8.2), which finds what was taken away since the last frame and dies of a click on it."""
+        widget, offset = super().get_widget_and_offset_at(x, y)
+        is_there = widget is self or (widget is not None and widget.parent is not None)
+        return (widget, offset) if is_there else (None, None)
 
     def begin(self, work: Coroutine[Any, Any, None]) -> object:
         """Do something that takes a moment, without waiting for it. It outlives the screen."""
