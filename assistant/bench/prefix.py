@@ -59,7 +59,8 @@ def _engine(models_dir: Path, config: Config) -> Iterator[Engine]:
         paths.create()
         paths.models_dir.rmdir()
         paths.models_dir.symlink_to(models_dir)
-        with closing(open_assistant(paths, config, now=_START)) as engine, engine.memory as memory:
+        engine = open_assistant(paths, config, now=_START)
+        with engine.memory as memory, closing(engine):
             earlier = memory.new_conversation("Facts", _START - timedelta(days=7))
             for i, fact in enumerate(_FACTS):
                 told = _START - timedelta(days=7, minutes=-i)
