@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant
 
 from assistant.memory import consolidate
 from assistant.memory.memory import Memory
+from assistant.memory.sentences import split_sentences
 from assistant.memory.slots import is_single_valued
 from assistant.paths import Paths
 from assistant.records import EncodedText, Passage, Recall, RecalledMemory, Turn
@@ -241,17 +242,14 @@ class StoreWatch(RuleBasedStateMachine):
                 "DELETE FROM memories WHERE id IN (SELECT memory_id FROM summaries"
                 " WHERE kind IN ('day', 'portrait'))"
             )
-        listed = memory.memories(
-            kinds=("message", "passage", "thought", "summary"), states=SHOWN, limit=-1
-        )
-        found = self.ask(memory)
+        listed = memory.memories(kinds=("message", "passage", "thought"), states=SHOWN, limit=-1)
+        told = memory.memories(kinds=("summary",), states=SHOWN, limit=-1)
         return {
-            "memories": sorted(
-                (0 if m.kind == "summary" else m.id, m.text, m.state, m.pinned, m.waiting)
-                for m in listed
-            ),
+            "memories": [(m.id, m.text, m.state, m.pinned, m.waiting) for m in listed],
+            # By their sentences: what faded apart may come back into one summary.
+            "summaries": {m.text[a:b] for m in told for a, b in split_sentences(m.text)},
             "thoughts": [(t.id, t.text, t.superseded_by) for t in memory.thoughts(states=SHOWN)],
-            "recall": sorted((0 if m.kind == "summary" else m.id, m.text) for m in found),
+            "recall": sorted(m.id for m in self.ask(memory) if m.kind != "summary"),
             # In any order: an addition of what was known makes it stronger, as every use does, and its
             # undo takes no use back.
             "portrait": sorted((m.memory_id, m.text) for m in memory.portrait(self.now).lines),
