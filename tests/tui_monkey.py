@@ -386,7 +386,9 @@ class Monkey:
         draft = f"{chat.prompt.text}a draft"
         chat.prompt.fill(draft)
         await self.settle()
-        await self.press(opener, "down")
+        await self.press(opener)
+        if not isinstance(self.app.screen, ChatScreen):  # else Down is the prompt history's
+            await self.press("down")
         await self.home()
         if not self.gone:
             assert chat.prompt.text == draft, f"{opener} cost the draft: {chat.prompt.text!r}"

@@ -26,7 +26,7 @@ class PromptHistory:
         self._prompts = self._prompts[-MAXIMUM:]
         self._kept = self._prompts[-1] if self._prompts else None  # the last one in the file
         self._at = len(self._prompts)
-        self._draft = ""
+        self._edits: dict[int, str] = {}  # what was typed at each place, the draft's among them
 
     def add(self, prompt: str, *, keep: bool = True) -> None:
         """Remember a prompt that was sent; `keep` False writes it nowhere, ever."""
@@ -35,23 +35,22 @@ class PromptHistory:
             self._kept = prompt
         if self._prompts[-1:] != [prompt]:
             self._prompts = [*self._prompts[1 - MAXIMUM :], prompt]
-        self._at, self._draft = len(self._prompts), ""
+        self._at, self._edits = len(self._prompts), {}
 
     def step(self, step: int, current: str) -> str | None:
-        """The prompt before (-1) or after (1) the one shown; the draft comes back at the end."""
+        """The prompt before (-1) or after (1) the one shown, as it was last seen: the draft at the end,
+        and what was changed on the way, come back."""
         at = self._at + step
         if not 0 <= at <= len(self._prompts):
             return None
-        if self._at == len(self._prompts):
-            self._draft = current
-        self._at = at
-        return self._draft if at == len(self._prompts) else self._prompts[at]
+        self._edits[self._at], self._at = current, at
+        return self._edits.get(at, self._prompts[at] if at < len(self._prompts) else "")
 
     def reload(self) -> None:
         """Read the file again: `erase` takes out the prompts that became erased messages."""
         if self.file is not None:
             self._prompts = _read(self.file)[-MAXIMUM:]
-            self._at, self._draft = len(self._prompts), ""
+            self._at, self._edits = len(self._prompts), {}
 
     def _append(self, prompt: str) -> None:
         if self.file is None:

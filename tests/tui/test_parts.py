@@ -79,10 +79,10 @@ def test_history_keeps_what_was_sent_and_gives_the_draft_back(tmp_path: Path) ->
     history = PromptHistory(tmp_path / "h")
     for prompt in ("one", "two", "two"):
         history.add(prompt)
-    assert [history.step(-1, "draft"), history.step(-1, ""), history.step(-1, "")] == [
+    assert [history.step(-1, "draft"), history.step(-1, "two"), history.step(-1, "one")] == [
         "two", "one", None,
     ]  # fmt: skip
-    assert [history.step(1, ""), history.step(1, "")] == ["two", "draft"]
+    assert [history.step(1, "one"), history.step(1, "two")] == ["two", "draft"]
     (tmp_path / "h").write_text('"one"\n')  # as erasing "two" leaves it
     history.reload()
     assert history.step(-1, "") == "one"
@@ -114,6 +114,17 @@ def test_a_long_file_is_cut_when_it_is_opened(tmp_path: Path) -> None:
     PromptHistory(file)
     assert len(file.read_text().splitlines()) == MAXIMUM
     assert file.stat().st_mode & 0o777 == 0o600
+
+
+def test_a_prompt_that_is_changed_on_the_way_through_the_history_comes_back_changed() -> None:
+    history = PromptHistory()
+    for prompt in ("one", "two"):
+        history.add(prompt)
+    assert history.step(-1, "draft") == "two"
+    assert history.step(-1, "two and more") == "one"
+    assert [history.step(1, "one"), history.step(1, "two and more")] == ["two and more", "draft"]
+    history.add("three")
+    assert [history.step(-1, ""), history.step(-1, "three")] == ["three", "two"]
 
 
 def test_a_history_that_cannot_be_read_or_written_costs_nothing_else(tmp_path: Path) -> None:
