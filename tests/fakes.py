@@ -8,14 +8,18 @@ import re
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 from threading import Event
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 
 from assistant.errors import AssistantError
-from assistant.records import ChatMessage, FloatArray, SamplingParameters, Token
+from assistant.records import ChatMessage, FloatArray, Reply, SamplingParameters, Token
+
+if TYPE_CHECKING:
+    from assistant.conversation.engine import Engine
 
 DIMENSION = 384
 _WORD = re.compile(r"\w+")
@@ -250,3 +254,13 @@ class FakeEmbedder:
             return []
         starts = range(0, len(words), 200)
         return [(words[i][0], words[min(i + 200, len(words)) - 1][1]) for i in starts]
+
+
+def reply_of(engine: "Engine", text: str, now: datetime, **options: object) -> Reply:
+    """The reply of one whole turn."""
+    from assistant.conversation import events
+    from assistant.conversation.engine import AskOptions
+
+    told = list(engine.ask(text, now, AskOptions(**options)))
+    assert isinstance(told[-1], events.Replied)
+    return told[-1].reply

@@ -1,31 +1,21 @@
 """Keys on a turn, slash commands, finding, branches, modes: over the fake engine."""
 
-import re
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from textual import events
 
-from assistant.conversation.events import Event, Phase
-from assistant.errors import SettingError
 from assistant.memory.weights import WEIGHTS
-from assistant.records import Recall
 from assistant.tui.app import KEY_PLACES
-from assistant.tui.commands import COMMANDS, find_command, is_command
+from assistant.tui.commands import COMMANDS
 from assistant.tui.keys import keys_of
 from assistant.tui.screens.chat import ChatScreen
-from assistant.tui.screens.compare import CompareScreen
-from assistant.tui.screens.help import HelpScreen, help_text
-from assistant.tui.screens.memory import MemoryScreen
-from assistant.tui.screens.search import SearchScreen
-from assistant.tui.screens.why import WhyScreen
+from assistant.tui.screens.help import help_text
 from assistant.tui.session import Candidate, Facts, TurnText
 from assistant.tui.widgets.consent import ConsentChip
 from assistant.tui.widgets.find import FindBar
-from assistant.tui.widgets.memory_card import SIGNALS, MemoryCard
+from assistant.tui.widgets.memory_card import SIGNALS
 from assistant.tui.widgets.prompt import PromptInput
 from assistant.tui.widgets.transcript import N_MOST, N_MOUNTED, Transcript
 from assistant.tui.widgets.turn import TurnView
@@ -37,7 +27,6 @@ from tui_fakes import (
     drawn,
     is_idle,
     make_app,
-    memory,
     say,
     wait_for,
 )
@@ -140,290 +129,6 @@ async def test_branches_are_shown_and_walked() -> None:
         await pilot.press("escape", "right_square_bracket")
         await pilot.press("left_square_bracket")
         await wait_for(pilot, lambda: ("choose", 90) in engine.calls)
-
-
-async def test_why_shows_what_was_given_to_the_model_and_never_says_caused() -> None:
-    engine = FakeEngine(FakeStore())
-    app = make_app(engine)
-    async with app.run_test(size=(100, 40)) as pilot:
-        await say(pilot, app, "What is the name of Anna's dog?")
-        await pilot.press("escape", "w")
-        await wait_for(pilot, lambda: isinstance(app.screen, WhyScreen))
-        cards = list(app.screen.query(MemoryCard))
-        await wait_for(pilot, lambda: cards[0].quoted is True)
-        page = drawn(app)
-        assert "Given to the model: 2 memories" in page
-        assert "Not given: 1 near-miss" in page
-        assert "too weak a match" in page
-        assert "your words ▮▮▮▮▮ 0.50" in page
-        assert "caused" not in page
-        await pilot.press("f")
-        await wait_for(pilot, lambda: engine.store.forgotten == [1])
-        await pilot.press("u")
-        await wait_for(pilot, lambda: engine.store.forgotten == [])
-        await pilot.press("down", "p", "x")
-        await wait_for(pilot, lambda: ("exclude", 2, 1) in engine.store.calls)
-        assert ("pin", (2,), True) in engine.store.calls
-        await pilot.press("u")  # nothing was forgotten: what is kept out stays so
-        await wait_for(pilot, lambda: cards[1].mark == "never in this chat")
-        await pilot.press("x")
-        await wait_for(pilot, lambda: ("include", 2, 1) in engine.store.calls)
-        await pilot.press("t")
-        await wait_for(pilot, lambda: "the prompt of turn 100 [/foo]" in drawn(app))
-        await pilot.press("up", "e")  # a message stays as it was said
-        await pilot.pause()
-        assert isinstance(app.screen, WhyScreen)
-        await pilot.press("escape")
-        await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen))
-
-
-async def test_the_prompt_of_an_answer_asked_for_while_another_is_written_holds_no_key() -> None:
-    engine = FakeEngine(FakeStore())
-    app = make_app(engine)
-    async with app.run_test(size=(100, 40)) as pilot:
-        await say(pilot, app, "What is the name of Anna's dog?")
-        engine.reply, engine.tokens_per_second = "word " * 1000, 20
-        app.screen.query_one(PromptInput).fill("And the cat?")
-        await pilot.press("enter")
-        await wait_for(pilot, lambda: app.chat.writing is not None)
-        app.show_why(app.chat.transcript.turns[0], 1)
-        await wait_for(pilot, lambda: isinstance(app.screen, WhyScreen))
-        await pilot.press("t")
-        await wait_for(pilot, lambda: "As soon as the model is free." in drawn(app))
-        await pilot.press("escape")
-        await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen))
-        assert app.chat.writing is not None
-        await pilot.press("escape")
-        await wait_for(pilot, lambda: is_idle(app))
-
-
-async def test_an_undo_takes_back_the_last_mark_alone() -> None:
-    engine = FakeEngine(FakeStore())
-    app = make_app(engine)
-    async with app.run_test(size=(100, 40)) as pilot:
-        await say(pilot, app, "What is the name of Anna's dog?")
-        await pilot.press("escape", "w")
-        await wait_for(pilot, lambda: isinstance(app.screen, WhyScreen))
-        cards = list(app.screen.query(MemoryCard))
-        await pilot.press("f", "down", "f")
-        await wait_for(pilot, lambda: [c.mark for c in cards] == ["forgotten", "forgotten", ""])
-        await pilot.press("u")
-        await wait_for(pilot, lambda: [c.mark for c in cards] == ["forgotten", "", ""])
-        assert engine.store.forgotten == [1]
-
-
-async def test_why_begins_with_its_first_line_and_breaks_no_signal_in_two() -> None:
-    signals = {"meaning": 1.0, "neighbours": 0.9, "context": 0.8, "episode": 0.7, "speaker": 0.6}
-    found = [memory(n, f"Memory {n} " + "is long " * 20, signals=signals) for n in range(1, 9)]
-    engine = FakeEngine(FakeStore(), recall=Recall("dog", tuple(found)))
-    app = make_app(engine)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await say(pilot, app, "What is the name of Anna's dog?")
-        await pilot.press("escape", "w")
-        await wait_for(pilot, lambda: "Given to the model: 8 memories" in drawn(app))
-        await wait_for(pilot, lambda: "who said it ▮▮▮▮▮ 0.60" in drawn(app))
-        assert "messages beside it ▮▮▮▮▮▮▮ 0.90\n" in re.sub(r" +\n", "\n", drawn(app))
-        await pilot.press("down", "down", "down", "up", "up", "up", "up")
-        await wait_for(pilot, lambda: "Given to the model: 8 memories" in drawn(app))
-
-
-async def test_an_answer_without_a_memory_stands_beside_the_one_that_was_given() -> None:
-    engine = FakeEngine(FakeStore())
-    app = make_app(engine)
-    async with app.run_test(size=(140, 40)) as pilot:
-        view = await say(pilot, app, "What is the name of Anna's dog?")
-        await pilot.press("ctrl+w")
-        await wait_for(pilot, lambda: isinstance(app.screen, WhyScreen))
-        await pilot.press("a")
-        await wait_for(pilot, lambda: isinstance(app.screen, CompareScreen))
-        await wait_for(pilot, lambda: "I do not know" in drawn(app))
-        assert "Bolo" in drawn(app)
-        assert ("without", view.turn.turn_id, (1,)) in engine.calls
-        await wait_for(pilot, lambda: is_idle(app))
-        await pilot.press("escape")
-        await wait_for(pilot, lambda: isinstance(app.screen, WhyScreen))
-
-
-async def test_a_comparison_that_another_chat_takes_away_leaves_the_engine_free() -> None:
-    engine = FakeEngine(FakeStore())
-    gate = threading.Event()
-
-    def answer_without(turn_id: int, memory_ids: object, now: object) -> Iterator[Event]:
-        gate.clear()  # what ran in the background was stopped
-        yield Phase("writing")
-        gate.wait(10)
-
-    app = make_app(engine)
-    async with app.run_test() as pilot:
-        await say(pilot, app, "question")
-        engine.answer_without = answer_without  # type: ignore[method-assign,assignment]
-        engine.stop = gate.set  # type: ignore[method-assign]
-        await pilot.press("ctrl+w", "a")
-        await wait_for(pilot, lambda: app.backend.busy and isinstance(app.screen, CompareScreen))
-        app.open_chat(1)
-        await wait_for(pilot, lambda: is_idle(app))
-        assert gate.is_set()
-        await say(pilot, app, "and now?")
-        assert is_idle(app)
-
-
-@pytest.mark.parametrize(
-    ("text", "expected"),
-    [("/help", True), ("/etc/fstab", False), ("/ no", False), ("/", False), ("/read-only", True)],
-)
-def test_a_slash_and_a_word_is_a_command_and_a_path_is_none(text: str, expected: bool) -> None:
-    assert is_command(text) is expected
-
-
-def test_a_command_that_does_not_exist_is_answered_with_the_nearest() -> None:
-    assert find_command("/memry")[2] == "There is no command /memry. Did you mean /memory?"
-    assert "/read-only" in find_command("/incognito")[2]  # by what it does
-
-
-async def test_commands_are_named_while_typed_completed_by_tab_and_run_by_enter() -> None:
-    engine = FakeEngine(FakeStore())
-    app = make_app(engine)
-    async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for(pilot, lambda: is_idle(app))
-        await pilot.press("slash", "t")
-        await wait_for(pilot, lambda: "/temporary · /theme" in drawn(app))
-        await pilot.press("e", "tab")
-        await wait_for(pilot, lambda: app.screen.query_one(PromptInput).text == "/temporary ")
-        await pilot.press("enter")
-        await wait_for(pilot, lambda: (None, "temporary") in engine.opened)
-        assert "temporary: nothing is kept" in drawn(app)
-        assert engine.asked == []
-
-
-async def test_the_memory_mode_is_set_by_a_command() -> None:
-    saved: dict[str, object] = {}
-    app = make_app(FakeEngine(FakeStore()), facts=Facts(save_setting=saved.__setitem__))
-    async with app.run_test(size=(80, 24)) as pilot:
-        await wait_for(pilot, lambda: is_idle(app))
-        app.screen.query_one(PromptInput).fill("/mode never")
-        await pilot.press("enter")
-        await wait_for(
-            pilot, lambda: any("one of auto, ask, off" in n.message for n in app._notifications)
-        )
-        app.screen.query_one(PromptInput).fill("/mode ask")
-        await pilot.press("enter")
-        await wait_for(pilot, lambda: saved == {"memory.mode": "ask"})
-
-
-@pytest.mark.parametrize(
-    ("command", "mode", "theme"),
-    [
-        ("/mode off", "auto", "assistant-dark"),
-        ("/theme assistant-light", "auto", "assistant-light"),
-    ],
-)
-async def test_a_setting_that_cannot_be_saved_is_said_and_the_app_goes_on(
-    command: str, mode: str, theme: str
-) -> None:
-    def save(name: str, value: str) -> None:
-        raise SettingError("config.toml could not be written: No space left on device.")
-
-    app = make_app(FakeEngine(FakeStore()), facts=Facts(save_setting=save))
-    async with app.run_test() as pilot:
-        await wait_for(pilot, lambda: is_idle(app))
-        app.chat.prompt.fill(command)
-        await pilot.press("enter")
-        await wait_for(pilot, lambda: any("No space" in n.message for n in app._notifications))
-        assert (app.chat.status.memory_mode, app.theme) == (mode, theme)
-
-
-async def test_a_topic_that_cannot_be_saved_as_never_kept_is_asked_about_still() -> None:
-    def never(topic: str) -> None:
-        raise SettingError("config.toml could not be written: No space left on device.")
-
-    store = FakeStore(candidates_=[Candidate(7, "avoids cilantro", "cilantro")])
-    facts = Facts(memory_mode="ask", never_store=never)
-    app = make_app(FakeEngine(store), facts=facts)
-    async with app.run_test() as pilot:
-        chip = app.chat.consent_chip
-        await wait_for(pilot, lambda: chip.has_class("-asking"))
-        await pilot.press("ctrl+y", "v", "enter")
-        await wait_for(pilot, lambda: any("No space" in n.message for n in app._notifications))
-        assert (store.calls, chip.candidate) == ([], Candidate(7, "avoids cilantro", "cilantro"))
-
-
-async def test_a_temporary_chat_leaves_no_prompt_behind(tmp_path: Path) -> None:
-    from assistant.tui.history import PromptHistory
-
-    history = PromptHistory(tmp_path / "h")
-    engine = FakeEngine(FakeStore())
-    app = make_app(engine, history)
-    async with app.run_test() as pilot:
-        await wait_for(pilot, lambda: is_idle(app))
-        screen = app.screen
-        assert isinstance(screen, ChatScreen)
-        await screen.open_conversation(None, "temporary")
-        await say(pilot, app, "secret")
-    assert not (tmp_path / "h").exists()
-
-
-async def test_every_screen_opens_by_its_key_and_by_its_command() -> None:
-    app = make_app(FakeEngine(FakeStore()))
-    async with app.run_test() as pilot:
-        for key, command, kind in (
-            ("f1", "/help", HelpScreen),
-            ("f3", "/memory anna", MemoryScreen),
-            ("ctrl+g", "/search dog", SearchScreen),
-        ):
-            await pilot.press(key)
-            await wait_for(pilot, lambda kind=kind: isinstance(app.screen, kind))
-            await pilot.press("escape")
-            await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen))
-            app.screen.query_one(PromptInput).fill(command)
-            await pilot.press("enter")
-            await wait_for(pilot, lambda kind=kind: isinstance(app.screen, kind))
-            await pilot.press("escape")
-            await wait_for(pilot, lambda: isinstance(app.screen, ChatScreen))
-
-
-async def test_a_chat_is_renamed_and_deleted() -> None:
-    store = FakeStore()
-    app = make_app(FakeEngine(store))
-    async with app.run_test() as pilot:
-        await say(pilot, app, "question")
-        app.screen.query_one(PromptInput).fill("/rename A better [/title]")
-        await pilot.press("enter")
-        await wait_for(pilot, lambda: store.conversations_[1].title == "A better [/title]")
-        app.screen.query_one(PromptInput).fill("/delete")
-        await pilot.press("enter")
-        await wait_for(pilot, lambda: store.conversations_ == {})
-        assert app.screen.query_one(Transcript).last is None
-
-
-async def test_a_chat_is_exported_once_and_never_over_a_file(tmp_path: Path) -> None:
-    app = make_app(FakeEngine(FakeStore(), reply="The \x1b]52;c;aGk=\x07answer"))
-    async with app.run_test() as pilot:
-        await say(pilot, app, "one\ntwo")
-        file = tmp_path / "chat.md"
-        for _ in range(2):
-            app.screen.query_one(PromptInput).fill(f"/export {file}")
-            await pilot.press("enter")
-            await wait_for(pilot, lambda: app.screen.query_one(PromptInput).text == "")
-            await wait_for(pilot, file.exists)
-        assert "> one\n> two\n\nThe answer" in file.read_text()
-        assert file.stat().st_mode & 0o777 == 0o600
-        await wait_for(pilot, lambda: any("File exists" in n.message for n in app._notifications))
-
-
-@pytest.mark.parametrize("name", ["~nobody/chat.md", "chat\0.md", "\ud83d.md"])
-async def test_a_name_that_no_file_can_have_is_said_and_nothing_is_exported(
-    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    app = make_app(FakeEngine(FakeStore()))
-    async with app.run_test() as pilot:
-        await say(pilot, app, "one")
-        app.chat.prompt.fill(f"/export {name}")
-        await pilot.press("enter")
-        await wait_for(
-            pilot, lambda: any("could not be written" in n.message for n in app._notifications)
-        )
-    assert list(tmp_path.iterdir()) == []
 
 
 async def test_words_are_found_in_the_chat_and_the_keys_go_round() -> None:
