@@ -100,7 +100,10 @@ async def memory(pilot: Pilot[int]) -> None:
     await pilot.press("f3")
     await wait_for(pilot, lambda: app.screen.query("#memory-table").first().row_count == 8)
     await pilot.press("enter")
-    await wait_for(pilot, lambda: app.screen.has_class("-details"))
+    await wait_for(pilot, lambda: app.screen.query_one("#memory-side").size.width > 0)
+    table = app.screen.query_one("#memory-table")
+    # Its text is fitted to what the details leave of it, a moment after they are shown.
+    await wait_for(pilot, lambda: table.virtual_size.width <= table.size.width or not table.display)
     await pilot.pause()
 
 
