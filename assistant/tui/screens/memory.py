@@ -14,6 +14,7 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
 from textual.coordinate import Coordinate
+from textual.message import Message
 from textual.widgets import DataTable, Input, Static
 
 from assistant.tui.memory_filter import parse_filter
@@ -38,6 +39,16 @@ FILTER_HINT = 'kind:thought  by:me  before:2026-01  state:forgotten  pinned:yes 
 NARROW: Final = 60  # columns of the terminal; below, day and text are all there is room for
 WIDTHS: Final = {"mark": (2, 1), "date": (11, 6), "kind": (8, 0), "kept": (5, 0)}  # cells; 0: none
 Beside = Literal["", "details", "conflicts", "portrait", "receipt"]
+
+
+class FittedTable(DataTable[object]):
+    """A table that tells when its own width is another, as when something opens beside it."""
+
+    class Resized(Message):
+        pass
+
+    def on_resize(self) -> None:
+        self.post_message(self.Resized())
 
 
 class MemoryScreen(StoreScreen[None]):
@@ -79,7 +90,7 @@ class MemoryScreen(StoreScreen[None]):
         yield line
         with Horizontal(id="memory-body"):
             yield Static("", id="memory-empty")
-            yield DataTable[object](id="memory-table", cursor_type="row", zebra_stripes=False)
+            yield FittedTable(id="memory-table", cursor_type="row", zebra_stripes=False)
             with VerticalScroll(id="memory-side"):
                 yield Static("", id="memory-details")
         yield KeyBar()
@@ -88,8 +99,8 @@ class MemoryScreen(StoreScreen[None]):
         self.table.focus()
         self.load_rows()
 
-    def on_resize(self) -> None:
-        self.call_after_refresh(self._fit_table)
+    def on_fitted_table_resized(self) -> None:
+        self._fit_table()
 
     def _fit_table(self) -> None:
         """The text takes what the other columns leave; on a narrow screen they are two."""
@@ -233,7 +244,6 @@ class MemoryScreen(StoreScreen[None]):
             self.table.focus()
         else:
             self.query_one("#memory-details", Static).update(content)
-        self.call_after_refresh(self._fit_table)
 
     async def _show_again(self) -> None:
         """What stands beside the table, after something was changed."""
