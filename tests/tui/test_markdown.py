@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from textual.app import App, ComposeResult
 from textual.containers import VerticalScroll
@@ -104,6 +104,8 @@ async def test_a_long_answer_in_small_pieces_ends_up_whole_and_with_few_widgets(
 
 
 @given(st.text(max_size=300), st.integers(1, 90))
+@example(">00000\U00020000", 1)
+@example(">>>>>>>> a text in a quote of a quote", 12)
 def test_no_text_is_drawn_wider_than_it_may_be(text: str, width: int) -> None:
     lines = draw_markdown(text, width)
     assert all(line.cell_length <= max(width, 8) for line in lines if "\t" not in line.plain)

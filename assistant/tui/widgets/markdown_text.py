@@ -17,7 +17,10 @@ Lines = list[Content]
 def draw_markdown(text: str, width: int) -> Lines:
     """`text` as lines of at most `width` cells. Nothing in it acts."""
     tree = SyntaxTreeNode(make_parser().parse(text))
-    return _blocks(tree.children, max(width, LEAST_WIDTH), apart=True)
+    width = max(width, LEAST_WIDTH)
+    lines = _blocks(tree.children, width, apart=True)
+    # What is nested keeps LEAST_WIDTH for itself, whatever its marks take.
+    return [line.truncate(width) if line.cell_length > width else line for line in lines]
 
 
 def _blocks(nodes: Sequence[SyntaxTreeNode], width: int, *, apart: bool, depth: int = 0) -> Lines:
