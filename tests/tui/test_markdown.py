@@ -87,7 +87,7 @@ def test_cutting_off_the_finished_blocks_loses_nothing(name: str) -> None:
 
 async def test_a_long_answer_in_small_pieces_ends_up_whole_and_with_few_widgets() -> None:
     text = "\n\n".join(SAMPLES.values())
-    engine = FakeEngine(FakeStore(), reply=text, tokens_per_second=400)
+    engine = FakeEngine(FakeStore(), reply=text, tokens_per_second=150)
     app = make_app(engine)
     async with app.run_test(size=(80, 24)) as pilot:
         prompt = app.screen.query_one(PromptInput)
